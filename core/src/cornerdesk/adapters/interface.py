@@ -1,0 +1,241 @@
+"""What an adapter is. This file is the manual: subclass `Adapter`, declare what you can do, implement that.
+
+Pure methods (`verify`, `delivery_key`, `read`) do no I/O and take the clock as an argument; they run while a vendor
+waits, again in replay, and in tests. The others talk to the vendor through `self.http`, may raise any
+`RetryableError`, `UnknownOutcomeError`, `RejectedError` or `CredentialsError`, and are only called for declared
+capabilities.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cornerdesk.errors import UnsupportedError
+from cornerdesk.model import (
+    JSON,
+    Actor,
+    Change,
+    EventKind,
+    FrozenModel,
+    Message,
+    Priority,
+    Rating,
+    Status,
+    Ticket,
+    UtcTime,
+)
+
+
+class Capability(StrEnum):
+    """What an adapter can do. What is declared is tested; what is not declared raises `UnsupportedError`."""
+
+    SIGNED_WEBHOOKS = "signed_webhooks"
+    BEFORE_AND_AFTER = "before_and_after"  # the vendor's deliveries tell a changed field's old value
+    RATINGS = "ratings"
+    HYDRATION = "hydration"
+    NOTE = "note"
+    TAG = "tag"
+    UNTAG = "untag"
+    ASSIGN = "assign"
+    PRIORITY = "priority"
+    STATUS = "status"
+    LOOK_UP = "look_up"  # can find out whether a write of unknown outcome took place
+    BACKFILL = "backfill"
+    WEBHOOK_REGISTRATION = "webhook_registration"
+
+
+class SourceSettings(BaseModel):
+    """What every source has in cornerdesk.yaml; an adapter subclasses it with its own settings.
+
+    Secrets are `pydantic.SecretStr`. Descriptions of fields appear in the JSON Schema and in error messages.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    adapter: str = Field(description="the adapter's name, as in `cornerdesk plugins list`")
+    base_url: str | None = Field(None, description="another address of the API: a sandbox, a proxy, a fake")
+
+
+class Delivery(FrozenModel):
+    """One raw webhook request as it came. Header names are lower case; `body` is the exact bytes that were signed."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: UtcTime
+
+
+class Fact(FrozenModel):
+    """One thing a delivery tells about one ticket, in our words, as far as the delivery tells it.
+
+    Attributes:
+        kind: what happened, or None when the delivery only says how the ticket looks now (the core then compares with
+            the stored ticket and finds out).
+        keys: names of this fact within its source, the most telling first, such as `("message:77",)`. A fact any of
+            whose keys was seen before is the same fact in another delivery and makes no second event. At least one.
+        ticket_id: what the vendor's API calls the ticket.
+        occurred_at: when it happened at the vendor.
+        as_of: the vendor's `updated_at` of the ticket state told here, or None; older than stored never overwrites.
+        ticket: the ticket's fields as far as told, named and typed as in `model.Ticket` (so `Ticket.model_validate`
+            of a full one works). Absent keys are not told.
+        actor: who did it, as far as told (an id alone will do; hydration completes it).
+        message: the message it is about.
+        changes: before and after, where the vendor tells.
+        rating: for `ticket.rated`.
+        first_message: True when the message is known to be the ticket's first.
+        needs: parts a rule could want that are not told here, of "ticket", "customer", "account", "fields", "message",
+            "actor".
+        raw: the delivery's own JSON.
+    """
+
+    kind: EventKind | None
+    keys: tuple[str, ...] = Field(min_length=1)
+    ticket_id: str
+    occurred_at: UtcTime
+    as_of: UtcTime | None = None
+    ticket: dict[str, Any] = Field(default_factory=dict)
+    actor: Actor = Actor()
+    message: Message | None = None
+    changes: dict[str, Change] = Field(default_factory=dict)
+    rating: Rating | None = None
+    first_message: bool = False
+    needs: frozenset[str] = frozenset()
+    raw: JSON = Field(default_factory=dict)
+
+
+class Reading(FrozenModel):
+    """What `read` makes of a delivery: facts, or the reason why there are none (`ignored` is counted by reason)."""
+
+    facts: tuple[Fact, ...] = ()
+    ignored: str | None = None
+
+
+class TicketState(FrozenModel):
+    """A ticket as the vendor's API shows it now: complete, with customer, account and custom fields by name.
+
+    Attributes:
+        ticket: complete.
+        as_of: the vendor's `updated_at`.
+        first_message: the message that opened it, where the API tells it, else None.
+        people: everybody named in it by id, to complete actors (`kind`, `name`, `email`).
+    """
+
+    ticket: Ticket
+    as_of: UtcTime
+    first_message: Message | None = None
+    people: dict[str, Actor] = Field(default_factory=dict)
+
+
+class Receipt(FrozenModel):
+    """The vendor's proof of a write: `id` (a comment, an audit, ...), and `echoes`, hints by which the delivery that
+    tells us of our own write will be recognised (see `adapters.echo`)."""
+
+    id: str | None = None
+    echoes: tuple[str, ...] = ()
+    detail: str | None = None
+
+
+class Adapter(ABC):
+    """One connected source of one vendor. Made per source; used from one event loop.
+
+    Args:
+        source: the source's name in the configuration.
+        settings: an instance of `self.settings_model`.
+    """
+
+    helpdesk: ClassVar[str]
+    """The adapter's name: `zendesk`."""
+
+    settings_model: ClassVar[type[SourceSettings]] = SourceSettings
+    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+
+    def __init__(self, source: str, settings: Any) -> None:
+        self.source = source
+        self.settings = settings
+
+    async def aclose(self) -> None:  # noqa: B027 - nothing to close unless the adapter opened something
+        """Close what was opened. Called once, at shutdown."""
+
+    # ── pure ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @abstractmethod
+    def verify(self, delivery: Delivery, now: datetime) -> None:
+        """Check the signature over the raw bytes, with every secret that is valid now.
+
+        Raises:
+            SignatureError: missing, wrong or too old; the message says which, without the secret.
+        """
+
+    @abstractmethod
+    def delivery_key(self, delivery: Delivery) -> str:
+        """A name for this delivery that survives the vendor's retries, unique within the source. Never raises: where
+        the body cannot be read, a hash of it will do."""
+
+    @abstractmethod
+    def read(self, delivery: Delivery) -> Reading:
+        """What the delivery tells.
+
+        Raises:
+            RejectedError: JSON of no known shape; names the field. The delivery becomes a dead letter.
+        """
+
+    # ── hydration ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def own_user_id(self) -> str | None:
+        """The vendor's id of the user we write as, cached; None where the vendor cannot tell. Needs HYDRATION."""
+        raise UnsupportedError(f"{self.helpdesk} cannot tell who we are")
+
+    async def fetch_ticket(self, ticket_id: str) -> TicketState:
+        """The ticket as it stands now. Needs HYDRATION.
+
+        Raises:
+            RejectedError: the ticket does not exist any more.
+        """
+        raise UnsupportedError(f"{self.helpdesk} cannot fetch tickets")
+
+    async def check(self) -> str:
+        """Ask the vendor whether our credentials work; returns a line for people. For `check --online`."""
+        raise UnsupportedError(f"{self.helpdesk} cannot check its credentials")
+
+    # ── write-back ──────────────────────────────────────────────────────────────────────────────────────────────────
+    # `marker` is unique for the effect: put it where the vendor keeps it and customers do not see it, so that
+    # `find_write` finds it after an unknown outcome.
+
+    async def add_note(self, ticket_id: str, text: str, marker: str) -> Receipt:
+        """Add an internal note; the customer never sees it. Needs NOTE.
+
+        Raises:
+            RejectedError: the ticket is closed, deleted or gone.
+            UnknownOutcomeError: sent, and no answer came.
+        """
+        raise UnsupportedError(f"{self.helpdesk} cannot add notes")
+
+    async def add_tags(self, ticket_id: str, tags: tuple[str, ...], marker: str) -> Receipt:
+        """Add tags and lose nobody else's. Repeating it is harmless. Needs TAG."""
+        raise UnsupportedError(f"{self.helpdesk} cannot add tags")
+
+    async def remove_tags(self, ticket_id: str, tags: tuple[str, ...], marker: str) -> Receipt:
+        """Remove tags and touch no other. Repeating it is harmless. Needs UNTAG."""
+        raise UnsupportedError(f"{self.helpdesk} cannot remove tags")
+
+    async def assign(self, ticket_id: str, agent: str | None, team: str | None, marker: str) -> Receipt:
+        """Assign to an agent (id or e-mail) and/or a team (id or name). Repeating it is harmless. Needs ASSIGN."""
+        raise UnsupportedError(f"{self.helpdesk} cannot assign tickets")
+
+    async def set_priority(self, ticket_id: str, priority: Priority, marker: str) -> Receipt:
+        """Set the priority. Repeating it is harmless. Needs PRIORITY."""
+        raise UnsupportedError(f"{self.helpdesk} has no priorities")
+
+    async def set_status(self, ticket_id: str, status: Status, marker: str) -> Receipt:
+        """Set the status. Repeating it is harmless. Needs STATUS."""
+        raise UnsupportedError(f"{self.helpdesk} cannot set the status")
+
+    async def find_write(self, ticket_id: str, marker: str) -> Receipt | None:
+        """The receipt of the write that carried `marker`, or None when it certainly did not take place. Needs
+        LOOK_UP."""
+        raise UnsupportedError(f"{self.helpdesk} cannot look a write up")

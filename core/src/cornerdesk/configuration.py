@@ -1,0 +1,100 @@
+"""The configuration as the rest of the program sees it: checked, frozen, with secrets still wrapped.
+
+Models only. Reading files, `${}` references and errors with line and column are the work of `settings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cornerdesk.adapters.interface import SourceSettings
+from cornerdesk.hours import Hours
+
+S = TypeVar("S", bound=BaseModel)
+
+
+class Section(BaseModel):
+    """A part of cornerdesk.yaml: frozen, and a key it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class Server(Section):
+    """Where `serve` listens and how the world reaches it."""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8484, ge=0, le=65535, description="port to listen on")
+    public_url: str | None = Field(None, description="how people and vendors reach this server, for links in messages")
+    max_body: int = Field(1_000_000, gt=0, description="largest delivery accepted, in bytes; a larger one gets 413")
+
+
+class Budget(Section):
+    """How often one person may be disturbed."""
+
+    per_day: int | None = Field(None, ge=0, description="escalations a day at most, in the person's own time zone")
+
+
+class Person(Section):
+    """Somebody who can be escalated to."""
+
+    key: str = Field("", description="the name under `people`; filled in when read")
+    name: str
+    email: str | None = None
+    time_zone: str = Field("UTC", description="IANA name, such as Europe/Berlin")
+    hours: Hours | None = Field(None, description='working hours, such as "Mon-Fri 09:00-18:00"; absent: always')
+    notify: tuple[str, ...] = Field(("email",), description="channels in order: `email`, `slack:U123`, ...")
+    budget: Budget = Budget()
+
+
+class Feature(Section):
+    """One feature that customers can vote for."""
+
+    key: str = Field("", description="the name in the catalogue; filled in when read")
+    title: str
+    about: str | None = None
+    phrases: tuple[str, ...] = Field((), description="words that customers use for it")
+    board: dict[str, Any] = Field(default_factory=dict, description="where it stands on a vote board")
+
+
+class AccountsSource(Section):
+    """Where the account directory comes from: one of the two."""
+
+    csv: str | None = Field(None, description="a CSV file, relative to cornerdesk.yaml")
+    sql: str | None = Field(None, description="a SELECT that returns the directory's columns")
+    url: str | None = Field(None, description="database for `sql`; absent: ours")
+
+
+class Configuration(Section):
+    """Everything that cornerdesk.yaml and the files it names say.
+
+    `sources` holds each adapter's own settings model, `plugins` each plugin's, by the plugin's name.
+    """
+
+    path: Path = Path("cornerdesk.yaml")
+    database: str = "sqlite:///cornerdesk.db"
+    server: Server = Server()
+    sources: Mapping[str, SourceSettings] = Field(default_factory=dict)
+    people: Mapping[str, Person] = Field(default_factory=dict)
+    features: Mapping[str, Feature] = Field(default_factory=dict)
+    accounts: AccountsSource | None = None
+    rule_files: tuple[Path, ...] = ()
+    plugins: Mapping[str, BaseModel] = Field(default_factory=dict)
+    api_tokens: tuple[Any, ...] = ()
+    late_after: timedelta = timedelta(hours=6)
+
+    @property
+    def directory(self) -> Path:
+        """Paths in the configuration are relative to this."""
+        return self.path.parent
+
+    def settings_of(self, model: type[S]) -> S:
+        """The settings of the plugin whose settings model this is; its defaults when the file says nothing."""
+        for settings in self.plugins.values():
+            if isinstance(settings, model):
+                return settings
+        return model()

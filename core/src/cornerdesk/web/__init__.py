@@ -1,0 +1,1 @@
+"""The web: dashboard, API, acknowledgement pages, metrics. Reads and asks verbs; receives no deliveries."""
