@@ -29,6 +29,7 @@ from cornerdesk.adapters.interface import (
     TicketState,
 )
 from cornerdesk.configuration import Budget, Configuration, Feature, Person, Section
+from cornerdesk.durations import Duration
 from cornerdesk.errors import (
     ConfigurationError,
     CornerdeskError,
@@ -101,6 +102,7 @@ __all__ = [
     "Delivery",
     "Detector",
     "Direction",
+    "Duration",
     "Effect",
     "EffectState",
     "Event",

@@ -10,9 +10,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from cornerdesk.adapters.interface import SourceSettings
+from cornerdesk.durations import Duration
 from cornerdesk.hours import Hours
 
 S = TypeVar("S", bound=BaseModel)
@@ -31,6 +32,9 @@ class Server(Section):
     port: int = Field(8484, ge=0, le=65535, description="port to listen on")
     public_url: str | None = Field(None, description="how people and vendors reach this server, for links in messages")
     max_body: int = Field(1_000_000, gt=0, description="largest delivery accepted, in bytes; a larger one gets 413")
+    api_tokens: tuple[SecretStr, ...] = Field(
+        (), description="bearer tokens that /api/v1 takes; none: the API is closed"
+    )
 
 
 class Budget(Section):
@@ -84,8 +88,7 @@ class Configuration(Section):
     accounts: AccountsSource | None = None
     rule_files: tuple[Path, ...] = ()
     plugins: Mapping[str, BaseModel] = Field(default_factory=dict)
-    api_tokens: tuple[Any, ...] = ()
-    late_after: timedelta = timedelta(hours=6)
+    late_after: Duration = Field(timedelta(hours=6), description="a webhook older than this wakes nobody")
 
     @property
     def directory(self) -> Path:
