@@ -1,0 +1,69 @@
+"""Options that many commands share, and the configuration they lead to."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from cornerdesk.configuration import Configuration
+from cornerdesk.durations import parse_duration
+from cornerdesk.plugins import Plugins, load_plugins
+from cornerdesk.settings import load_configuration
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+config_option = click.option(
+    "--config",
+    "config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="CORNERDESK_CONFIG",
+    default=Path("cornerdesk.yaml"),
+    show_default=True,
+    show_envvar=True,
+    help="The configuration.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+
+
+@functools.lru_cache(maxsize=1)
+def installed_plugins() -> Plugins:
+    """The plugins installed, loaded once for the command line."""
+    return load_plugins()
+
+
+def read_configuration(path: Path, plugins: Plugins | None = None) -> Configuration:
+    """The checked configuration at `path`.
+
+    Raises:
+        ConfigurationError: with every problem found.
+    """
+    return load_configuration(path, plugins or installed_plugins(), environ=os.environ)
+
+
+class Since(click.ParamType):
+    """A date, a time, or a length of time back from now (`24h`, `7d`)."""
+
+    name = "when"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            if re.fullmatch(r"(\d+[smhdw])+", value.strip().lower()):
+                return datetime.now(UTC) - parse_duration(value)
+            moment = datetime.fromisoformat(value)
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except ValueError:
+            self.fail(f"{value!r} is neither a time such as 2026-11-22T09:00 nor a length of time such as 24h or 7d")
+
+
+def example(line: str) -> str:
+    """The example at the end of a command's help."""
+    return f"Example: {line}"

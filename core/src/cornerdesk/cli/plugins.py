@@ -1,0 +1,69 @@
+"""`plugins`: what is installed, and what is wrong with it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from cornerdesk.cli import console
+from cornerdesk.cli.options import example, installed_plugins, json_option
+from cornerdesk.plugins import PluginReport, load_plugins
+
+
+@click.group()
+def plugins() -> None:
+    """The plugins installed.
+
+    Example: cornerdesk plugins list
+    """
+
+
+@plugins.command("list", epilog=example("cornerdesk plugins list --json"))
+@json_option
+@click.option("--strict", is_flag=True, help="Exit with 2 when any plugin is broken.")
+def list_plugins(as_json: bool, strict: bool) -> None:
+    """Every plugin, what it brings, and its problem if it has one."""
+    found = load_plugins(strict=True) if strict else installed_plugins()
+    rows = [_row(report) for report in found.reports]
+    if as_json:
+        console.json_lines(rows)
+        return
+    for row in rows:
+        click.secho(f"{row['name']:<12}", bold=True, nl=False)
+        click.echo(f" {row['distribution'] or row['module']} {row['version'] or ''}")
+        if row["problem"]:
+            click.secho(f"{'':<13}{row['problem']}", fg="red")
+        else:
+            click.echo(f"{'':<13}{', '.join(hook.removeprefix('cornerdesk_') for hook in row['hooks']) or 'nothing'}")
+
+
+@plugins.command(epilog=example("cornerdesk plugins check my_package.my_plugin"))
+@click.argument("module", required=False)
+def check(module: str | None) -> int:
+    """Check the installed plugins, or a MODULE that is not installed yet, against the contract."""
+    if module:
+        sys.path.insert(0, "")
+        try:
+            extra = {module: importlib.import_module(module)}
+        except ImportError as error:
+            raise click.BadParameter(f"{module} does not import: {error}", param_hint="MODULE") from None
+        reports = [report for report in load_plugins(extra=extra).reports if report.name == module]
+    else:
+        reports = installed_plugins().reports
+    broken = [report for report in reports if report.problem]
+    for report in reports:
+        click.echo(f"{report.name}: {report.problem or 'fine'}", err=bool(report.problem))
+    return 1 if broken else 0
+
+
+def _row(report: PluginReport) -> dict[str, object]:
+    return {
+        "name": report.name,
+        "distribution": report.distribution,
+        "version": report.version,
+        "module": report.module,
+        "hooks": list(report.hooks),
+        "problem": report.problem,
+    }

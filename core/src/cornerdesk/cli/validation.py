@@ -1,0 +1,98 @@
+"""`check` and `schema`: is it right, and what may be written."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import click
+
+from cornerdesk.accounts import open_directory
+from cornerdesk.cli import console
+from cornerdesk.cli.options import config_option, example, installed_plugins, json_option, read_configuration
+from cornerdesk.configuration import Configuration
+from cornerdesk.errors import ConfigurationError, CornerdeskError, Problem
+from cornerdesk.plugins import adapter_for
+from cornerdesk.rules import load_rules
+from cornerdesk.runtime import make_catalogue
+from cornerdesk.schema import configuration_schema, rules_schema
+
+
+@click.command(epilog=example("cornerdesk check --online"))
+@config_option
+@json_option
+@click.option("--online", is_flag=True, help="Also ask each help desk whether our credentials work.")
+def check(config: Path, as_json: bool, online: bool) -> int:
+    """Check configuration, rules, accounts and plugins; every problem at once, each with file, line and column."""
+    try:
+        configuration, rules = _read(config)
+    except ConfigurationError as error:
+        if not as_json:
+            raise
+        console.json_lines(_row(problem) for problem in error.problems or (Problem(str(config), None, None, str(error)),))
+        return 2
+    lines = asyncio.run(_ask_vendors(configuration)) if online else []
+    if as_json:
+        console.json_lines({"source": name, "fine": fine, "said": said} for name, fine, said in lines)
+    else:
+        for name, fine, said in lines:
+            click.secho(f"{name}: {said}", fg=None if fine else "red", err=not fine)
+        click.echo(
+            f"{config}: fine. {rules} rules, {len(configuration.sources)} sources, {len(configuration.people)} people,"
+            f" {len(configuration.features)} features."
+        )
+    return 0 if all(fine for _, fine, _ in lines) else 1
+
+
+@click.command(epilog=example("cornerdesk schema rules > rules.schema.json"))
+@click.argument("what", type=click.Choice(["configuration", "rules"]), default="rules")
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), envvar="CORNERDESK_CONFIG", default=None,
+              help="Take the names of people and features from this configuration.")  # fmt: skip
+def schema(what: str, config: Path | None) -> None:
+    """Print the JSON Schema (2020-12) of cornerdesk.yaml or of rule files, plugins' actions and settings included."""
+    plugins = installed_plugins()
+    configuration = read_configuration(config) if config else None
+    found = configuration_schema(plugins) if what == "configuration" else rules_schema(plugins, configuration)
+    click.echo(json.dumps(found, indent=2))
+
+
+def _read(config: Path) -> tuple[Configuration, int]:
+    plugins = installed_plugins()
+    if broken := [report for report in plugins.reports if report.problem]:
+        raise ConfigurationError("\n".join(f"plugin {report.name!r}: {report.problem}" for report in broken))
+    configuration = read_configuration(config)
+    problems: list[Problem] = []
+    rules = 0
+    try:
+        rules = len(load_rules(configuration.rule_files, make_catalogue(configuration, plugins)).rules)
+    except ConfigurationError as error:
+        problems += _of(error, config)
+    try:
+        asyncio.run(open_directory(configuration))
+    except ConfigurationError as error:
+        problems += _of(error, config)
+    if problems:
+        raise ConfigurationError(problems)
+    return configuration, rules
+
+
+def _of(error: ConfigurationError, config: Path) -> tuple[Problem, ...]:
+    return error.problems or (Problem(str(config), None, None, str(error)),)
+
+
+def _row(problem: Problem) -> dict[str, object]:
+    return {name: getattr(problem, name) for name in Problem.__slots__}
+
+
+async def _ask_vendors(configuration: Configuration) -> list[tuple[str, bool, str]]:
+    lines = []
+    for name, settings in configuration.sources.items():
+        adapter = adapter_for(installed_plugins(), settings.adapter)(name, settings)
+        try:
+            lines.append((name, True, await adapter.check()))
+        except CornerdeskError as error:
+            lines.append((name, False, str(error)))
+        finally:
+            await adapter.aclose()
+    return lines
