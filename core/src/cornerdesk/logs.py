@@ -1,0 +1,34 @@
+"""Structured logs on standard error. What must not be in them (texts, addresses, secrets) is kept out where they are
+written: keys are ids and reasons."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+
+def configure_logs(form: str) -> None:
+    """`text` for a person, `json` for a collector. Libraries' own logs come in at warning and above."""
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28)
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s", force=True)
+    # These log whole requests, addresses included, when they are let.
+    for name in ("httpx", "httpcore", "aiosmtplib", "pgqueuer"):
+        logging.getLogger(name).setLevel(logging.ERROR)
