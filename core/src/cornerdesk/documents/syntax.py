@@ -58,8 +58,7 @@ def explain(error: Exception, last: Place | None) -> Complaint:
     if "unexpected end of stream" in problem or "<stream end>" in problem:
         mark = error.context_mark or mark  # the place where it opens tells more than the end of the file
     place = None if mark is None else Place(mark.line + 1, mark.column + 1)
-    for part, message, expected in _ANY = "`key: value`, `- item`, and text in quotes"
-_MEANINGS:
+    for part, message, expected in _MEANINGS:
         if part in problem:
             return Complaint(place, message, expected)
     return Complaint(place, "this is not YAML that can be read", _ANY)
