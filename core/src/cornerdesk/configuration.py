@@ -5,18 +5,36 @@ Models only. Reading files, `${}` references and errors with line and column are
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic.config import JsonDict
 
 from cornerdesk.adapters.interface import SourceSettings
 from cornerdesk.durations import Duration
 from cornerdesk.hours import Hours
 
 S = TypeVar("S", bound=BaseModel)
+
+FILLED_IN: JsonDict = {"readOnly": True}
+"""Marks a field that reading the file fills in and nobody writes."""
+
+_URL_USER = re.compile(r"^([^:/?#]*://)(.*)@")
+_QUERY_PASSWORD = re.compile(r"([?&][^=&]*(?:password|secret|token)[^=&]*=)[^&#]*", re.IGNORECASE)
+
+
+def hide_password(url: str) -> str:
+    """A URL as it may be shown in messages and logs: `postgresql://user:***@host/database`."""
+
+    def mask(found: re.Match[str]) -> str:
+        user, colon, _ = found[2].partition(":")
+        return f"{found[1]}{user}{':***' if colon else ''}@"
+
+    return _QUERY_PASSWORD.sub(r"\1***", _URL_USER.sub(mask, url))
 
 
 class Section(BaseModel):
@@ -46,7 +64,7 @@ class Budget(Section):
 class Person(Section):
     """Somebody who can be escalated to."""
 
-    key: str = Field("", description="the name under `people`; filled in when read")
+    key: str = Field("", description="the name under `people`; filled in when read", json_schema_extra=FILLED_IN)
     name: str
     email: str | None = None
     time_zone: str = Field("UTC", description="IANA name, such as Europe/Berlin")
@@ -58,7 +76,7 @@ class Person(Section):
 class Feature(Section):
     """One feature that customers can vote for."""
 
-    key: str = Field("", description="the name in the catalogue; filled in when read")
+    key: str = Field("", description="the name in the catalogue; filled in when read", json_schema_extra=FILLED_IN)
     title: str
     about: str | None = None
     phrases: tuple[str, ...] = Field((), description="words that customers use for it")
@@ -70,7 +88,7 @@ class AccountsSource(Section):
 
     csv: str | None = Field(None, description="a CSV file, relative to cornerdesk.yaml")
     sql: str | None = Field(None, description="a SELECT that returns the directory's columns")
-    url: str | None = Field(None, description="database for `sql`; absent: ours")
+    url: str | None = Field(None, description="database for `sql`; absent: ours", repr=False)
 
 
 class Configuration(Section):
@@ -94,6 +112,25 @@ class Configuration(Section):
     def directory(self) -> Path:
         """Paths in the configuration are relative to this."""
         return self.path.parent
+
+    @property
+    def database_url(self) -> str:
+        """The database to open: a relative SQLite file stands beside cornerdesk.yaml, wherever we were started."""
+        scheme, separator, name = self.database.partition("sqlite:///")
+        if scheme or not separator or not name or name.startswith((":", "/")):
+            return self.database
+        return f"sqlite:///{self.directory / name}"
+
+    @property
+    def shown_database(self) -> str:
+        """The database's URL as it may be shown: without its password."""
+        return hide_password(self.database)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Names only: a `${}` reference may put a secret into any text."""
+        yield "path", str(self.path)
+        for part in ("sources", "people", "features", "plugins"):
+            yield part, sorted(getattr(self, part))
 
     def settings_of(self, model: type[S]) -> S:
         """The settings of the plugin whose settings model this is; its defaults when the file says nothing."""

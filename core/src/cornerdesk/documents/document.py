@@ -16,6 +16,7 @@ Path = tuple[str | int, ...]
 _LONGEST_LINE = 300
 _URL_PASSWORD = re.compile(r"(://[^/\s:@\"']{0,200}:)[^\s\"']{1,1000}(?=@)")
 _SECRETIVE = re.compile(r"secret|token|passw|credential|api_?key|private", re.IGNORECASE)
+_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$\{file:[^{}]*\}")
 _MASK = "*"
 _SHORT = 4
 
@@ -83,12 +84,15 @@ class Document:
         """
         if not 0 < number <= len(self.lines):
             return ""
-        text = list(self.lines[number - 1][:_LONGEST_LINE])
+        line = self.lines[number - 1][:_LONGEST_LINE]
+        text = list(line)
         for start, end in self._masks:
             if start.line <= number <= end.line:
                 first = start.column - 1 if start.line == number else 0
                 last = end.column - 1 if end.line == number else len(text)
                 text[first:last] = [letter if letter.isspace() else _MASK for letter in text[first:last]]
+        for reference in _REFERENCE.finditer(line):  # its name is no secret, and what one looks for here
+            text[reference.start() : reference.end()] = reference[0]
         shown = "".join(letter if letter.isprintable() else " " for letter in text)
         return _URL_PASSWORD.sub(lambda found: found[1] + "***", shown)
 

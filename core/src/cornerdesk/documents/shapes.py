@@ -28,8 +28,12 @@ def fields_of(annotation: Any, path: Path) -> dict[str, FieldInfo]:
 
 
 def named_fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """A model's fields by the name that the file uses."""
-    return {_name(name, field): field for name, field in model.model_fields.items()}
+    """A model's fields by the name that the file uses, without those that are filled in when it is read."""
+    return {
+        _name(name, field): field
+        for name, field in model.model_fields.items()
+        if not (isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("readOnly"))
+    }
 
 
 def secret_paths(annotation: Any, data: Any, at: Path = ()) -> Iterator[Path]:
