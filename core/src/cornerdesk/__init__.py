@@ -18,6 +18,16 @@ from cornerdesk.actions import (
     TextSetting,
 )
 from cornerdesk.adapters.echo import field_hint, message_hint, tag_hint, text_hint
+from cornerdesk.adapters.http import (
+    ApiAnswer,
+    ApiClient,
+    ApiConflictError,
+    ApiRejectedError,
+    Limits,
+    RetryPolicy,
+    error_code,
+    retry_after,
+)
 from cornerdesk.adapters.interface import (
     Adapter,
     Capability,
@@ -28,6 +38,9 @@ from cornerdesk.adapters.interface import (
     SourceSettings,
     TicketState,
 )
+from cornerdesk.adapters.signatures import REPLAY_WINDOW, check_signature, check_window, sign
+from cornerdesk.adapters.text import clean_text, html_to_text, load_json, split_reply
+from cornerdesk.clock import Clock, SystemClock
 from cornerdesk.configuration import Budget, Configuration, Feature, Person, Section
 from cornerdesk.durations import Duration
 from cornerdesk.errors import (
@@ -72,14 +85,17 @@ from cornerdesk.model import (
     Snapshot,
     Status,
     Ticket,
+    UtcTime,
     new_id,
 )
 from cornerdesk.signals.interface import Detector, SignalSpec
 from cornerdesk.storage.transaction import Transaction
+from cornerdesk.storage.types import Json, UtcDateTime
 from cornerdesk.web.routes import WebContext, WebRoute
 
 __all__ = [
     "JSON",
+    "REPLAY_WINDOW",
     "Account",
     "AccountStatus",
     "Action",
@@ -88,11 +104,16 @@ __all__ = [
     "ActorKind",
     "Adapter",
     "Agent",
+    "ApiAnswer",
+    "ApiClient",
+    "ApiConflictError",
+    "ApiRejectedError",
     "Attachment",
     "Budget",
     "Capability",
     "Change",
     "Channel",
+    "Clock",
     "Configuration",
     "ConfigurationError",
     "CornerdeskError",
@@ -116,6 +137,8 @@ __all__ = [
     "FrozenModel",
     "Hours",
     "Intent",
+    "Json",
+    "Limits",
     "Listing",
     "Message",
     "Origin",
@@ -136,6 +159,7 @@ __all__ = [
     "RemoteAction",
     "RepeatableAction",
     "Request",
+    "RetryPolicy",
     "RetryableError",
     "Score",
     "Section",
@@ -146,6 +170,7 @@ __all__ = [
     "Snapshot",
     "SourceSettings",
     "Status",
+    "SystemClock",
     "Tables",
     "TextSetting",
     "Ticket",
@@ -153,14 +178,25 @@ __all__ = [
     "Transaction",
     "UnknownOutcomeError",
     "UnsupportedError",
+    "UtcDateTime",
+    "UtcTime",
     "Verb",
     "WebContext",
     "WebRoute",
+    "check_signature",
+    "check_window",
+    "clean_text",
+    "error_code",
     "field_hint",
     "hookimpl",
     "hookspec",
+    "html_to_text",
+    "load_json",
     "message_hint",
     "new_id",
+    "retry_after",
+    "sign",
+    "split_reply",
     "tag_hint",
     "text_hint",
 ]
