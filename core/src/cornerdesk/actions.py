@@ -239,6 +239,10 @@ class RemoteAction(Action[P]):
         """
         raise UnsupportedError(f"whether {self.name} to {effect.target} took place cannot be looked up")
 
+    def found(self, effect: Effect, receipt: Receipt) -> Outcome:
+        """How the effect ended when `look_up` found it: give the same follow-ups as `send` would have. Pure."""
+        return Outcome(receipt=receipt)
+
 
 class RepeatableAction(RemoteAction[P]):
     """A remote action that is harmless to repeat (adding a tag, an upsert with our key): never looked up."""

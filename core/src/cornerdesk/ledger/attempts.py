@@ -1,0 +1,269 @@
+"""The transactions around an attempt: it is committed before anything goes out, and its end after.
+
+The row's state and its number of attempts are the fence. Whoever finds the row as another attempt left it has been
+overtaken (a zombie, a job taken over): its failure is not heard any more, its success still counts, since it is true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from cornerdesk.actions import EffectState, Outcome, RemoteAction
+from cornerdesk.clock import Clock
+from cornerdesk.errors import CornerdeskError, PluginError, UnknownOutcomeError, UnsupportedError
+from cornerdesk.ledger.keys import moment_words
+from cornerdesk.ledger.ledger import Ledger
+from cornerdesk.ledger.metrics import Meter
+from cornerdesk.ledger.rows import ENDED, IN_DOUBT, Held, Progress, change, hold, note_echoes
+from cornerdesk.ledger.verdicts import Patience, Verdict, judge
+from cornerdesk.storage import Storage
+from cornerdesk.storage.transaction import Transaction
+
+log = structlog.get_logger()
+
+_GOOD_ENDS = frozenset({EffectState.CONFIRMED, EffectState.SUPPRESSED})
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt that has begun: the row as this attempt left it. `looking`: look the last one up before sending."""
+
+    held: Held
+    looking: bool
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """Begins and ends attempts. `jitter` gives a number from 0 to 1."""
+
+    storage: Storage
+    ledger: Ledger
+    clock: Clock
+    patience: Patience
+    meter: Meter
+    jitter: Callable[[], float]
+
+    async def begin(self, effect_id: str, action: RemoteAction[Any]) -> Attempt | None:
+        """Commit that the next attempt begins; None when there is nothing to do, or not yet."""
+        now = self.clock.now()
+        async with self.storage.transaction() as tx:
+            held = await self.ready(tx, effect_id, now)
+            if held is None:
+                return None
+            if held.effect.attempts < self.patience.max_attempts:
+                if held.effect.state in IN_DOUBT:
+                    return await self._start(tx, held, EffectState.UNKNOWN, now)
+                return await self._start(tx, held, EffectState.SENT, now, action)
+            reason = f"given up after {held.effect.attempts} attempts: the last one ended without a word"
+            await self._close(tx, held, Verdict(EffectState.DEAD, _with_evidence(held, reason)), now)
+            return None
+
+    async def send_again(self, attempt: Attempt, action: RemoteAction[Any]) -> Attempt | None:
+        """Commit that it is sent again: looking it up has shown that it did not take place."""
+        now = self.clock.now()
+        async with self.storage.transaction() as tx:
+            held = await hold(tx, attempt.held.effect.id)
+            if held is None or not _still(held, attempt.held):
+                return None
+            return await self._start(tx, held, EffectState.SENT, now, action)
+
+    async def ready(self, tx: Transaction, effect_id: str, now: datetime) -> Held | None:
+        """The effect, locked, if it is to be done now. If it is to be done later, another job will come for it."""
+        held = await hold(tx, effect_id)
+        if held is None or held.effect.state in ENDED:
+            return None
+        if held.effect.not_before is not None and held.effect.not_before > now:
+            await self.ledger.set_off(tx, [effect_id], not_before=held.effect.not_before)
+            return None
+        return held
+
+    async def end(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Commit how what was sent ended, and what follows from it."""
+        now = self.clock.now()
+        async with self.storage.transaction() as tx:
+            held = await hold(tx, attempt.held.effect.id)
+            if held is None or held.effect.state in _GOOD_ENDS:
+                log.info("effect_confirmed_before", effect=attempt.held.effect.id)
+                return
+            # It took place, whatever else is wrong with the answer: it must never be sent again.
+            refusal = self._refusal(held, outcome)
+            if refusal is not None:
+                log.error("effect_outcome_refused", effect=held.effect.id, action=held.effect.action, reason=refusal)
+                outcome = Outcome(receipt=outcome.receipt, reason=refusal)
+            await self.finish(tx, held, outcome, now)
+
+    async def finish(
+        self, tx: Transaction, held: Held, outcome: Outcome, now: datetime, *, attempts: int | None = None
+    ) -> None:
+        """Mark the effect done, store the hints of its receipt, and plan its follow-ups.
+
+        Raises:
+            PluginError: the outcome breaks the contract.
+        """
+        if (refusal := self._refusal(held, outcome)) is not None:
+            raise PluginError(refusal)
+        effect, receipt = held.effect, outcome.receipt
+        await change(
+            tx,
+            held,
+            state=outcome.state.value,
+            attempts=effect.attempts if attempts is None else attempts,
+            reason=outcome.reason,
+            done_at=now,
+            not_before=held.progress.not_before,
+            receipt=None if receipt is None else receipt.model_dump(mode="json"),
+        )
+        if receipt is not None:
+            await note_echoes(tx, effect, receipt.echoes, now)
+        await self.ledger.plan_intents(
+            tx,
+            outcome.follow_ups,
+            rule=effect.rule,
+            action=effect.action,
+            source=effect.source,
+            ticket=effect.ticket,
+            event=effect.event,
+            parent=effect.id,
+        )
+        tx.after_commit(lambda: self.meter.count(held, outcome.state, now))
+
+    async def fail(self, attempt: Attempt, error: Exception) -> None:
+        """Commit that the attempt ended in `error`: to be tried again, or dead."""
+        now = self.clock.now()
+        async with self.storage.transaction() as tx:
+            held = await hold(tx, attempt.held.effect.id)
+            if held is None or not _still(held, attempt.held):
+                log.warning("effect_overtaken", effect=attempt.held.effect.id, error=type(error).__name__)
+                return
+            in_doubt = (
+                attempt.looking or isinstance(error, UnknownOutcomeError) or not isinstance(error, CornerdeskError)
+            )
+            again = EffectState.UNKNOWN if in_doubt else EffectState.FAILED
+            verdict = self._judge(held, error, again, now)
+            if not in_doubt:
+                held = replace(held, progress=held.progress.model_copy(update={"sent_at": None}))
+            elif attempt.looking and isinstance(error, UnsupportedError):
+                verdict = replace(verdict, reason=_past_looking_up(held, verdict.reason))
+                held = replace(held, progress=held.progress.model_copy(update={"sent_at": None}))
+            else:
+                verdict = replace(verdict, reason=_with_evidence(held, verdict.reason))
+            await self._close(tx, held, verdict, now)
+        _tell(held, verdict, error)
+
+    async def refuse(self, effect_id: str, error: Exception) -> None:
+        """Commit that an attempt failed of which nothing is left but its error: it was undone wholly."""
+        now = self.clock.now()
+        async with self.storage.transaction() as tx:
+            held = await self.ready(tx, effect_id, now)
+            if held is None:
+                return
+            held = replace(held, effect=held.effect.model_copy(update={"attempts": held.effect.attempts + 1}))
+            verdict = self._judge(held, error, EffectState.FAILED, now)
+            verdict = replace(verdict, reason=_with_evidence(held, verdict.reason))
+            await self._close(tx, held, verdict, now)
+        _tell(held, verdict, error)
+
+    async def _start(
+        self,
+        tx: Transaction,
+        held: Held,
+        state: EffectState,
+        now: datetime,
+        action: RemoteAction[Any] | None = None,
+    ) -> Attempt:
+        looking = state is EffectState.UNKNOWN
+        progress = held.progress if looking else held.progress.model_copy(update={"sent_at": now})
+        changes: dict[str, Any] = {
+            "state": state,
+            "attempts": held.effect.attempts + 1,
+            "not_before": now + self.patience.lease,
+            "reason": _sent_words(progress) + (", no answer: being looked up" if looking else ", no answer yet"),
+        }
+        started = replace(held, effect=held.effect.model_copy(update=changes), progress=progress)
+        await change(tx, held, **{**changes, "state": state.value, "receipt": progress.model_dump(mode="json")})
+        if action is not None:
+            await note_echoes(tx, started.effect, action.echoes(started.effect), now)
+        return Attempt(started, looking)
+
+    async def _close(self, tx: Transaction, held: Held, verdict: Verdict, now: datetime) -> None:
+        dead = verdict.state is EffectState.DEAD
+        due = None if verdict.delay is None else now + verdict.delay
+        await change(
+            tx,
+            held,
+            state=verdict.state.value,
+            attempts=held.effect.attempts,
+            reason=verdict.reason,
+            done_at=now if dead else None,
+            not_before=held.progress.not_before if dead else due,
+            receipt=held.progress.model_dump(mode="json"),
+        )
+        if due is not None:
+            await self.ledger.set_off(tx, [held.effect.id], not_before=due)
+        tx.after_commit(lambda: self.meter.count(held, verdict.state, now))
+
+    def _judge(self, held: Held, error: Exception, again: EffectState, now: datetime) -> Verdict:
+        return judge(
+            error,
+            action=held.effect.action,
+            attempts=held.effect.attempts,
+            age=now - held.due_since,
+            again=again,
+            patience=self.patience,
+            jitter=self.jitter,
+        )
+
+    def _refusal(self, held: Held, outcome: Outcome) -> str | None:
+        if outcome.state not in _GOOD_ENDS:
+            state = outcome.state.value
+            return f"action {held.effect.action!r} ended in state {state!r}; only confirmed and suppressed are ends"
+        try:
+            self.ledger.check_intents(outcome.follow_ups, held.effect.action)
+        except PluginError as error:
+            return str(error)
+        return None
+
+
+def _tell(held: Held, verdict: Verdict, error: Exception) -> None:
+    level = log.error if verdict.state is EffectState.DEAD else log.info
+    level(
+        f"effect_{verdict.state.value}",
+        effect=held.effect.id,
+        action=held.effect.action,
+        attempts=held.effect.attempts,
+        error=type(error).__name__,
+        at=None if isinstance(error, CornerdeskError) else _place(error),
+    )
+
+
+def _still(held: Held, before: Held) -> bool:
+    """Whether the row is as this attempt left it."""
+    return held.effect.attempts == before.effect.attempts and held.effect.state is before.effect.state
+
+
+def _sent_words(progress: Progress) -> str:
+    return f"sent at {moment_words(progress.sent_at)}" if progress.sent_at else "sent"
+
+
+def _with_evidence(held: Held, reason: str) -> str:
+    return f"{_sent_words(held.progress)}, outcome not known: {reason}" if held.progress.sent_at else reason
+
+
+def _past_looking_up(held: Held, reason: str) -> str:
+    return (
+        f"{_sent_words(held.progress)}, no answer, cannot be looked up: {reason}. See for yourself:"
+        f" `cornerdesk deadletters retry {held.effect.id}` sends it again, `drop` leaves it"
+    )
+
+
+def _place(error: Exception) -> str | None:
+    """File and line where a stranger's error was raised. Its text may hold a customer's words, so that stays out."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return None if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
