@@ -5,7 +5,7 @@ Nothing of it commits or rolls back by hand: leaving the `async with` does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Executable, Table
@@ -21,6 +21,8 @@ class Transaction:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
+        self.committed: list[Callable[[], None]] = []
+        """What `Storage` calls once the transaction is committed; see `after_commit`."""
 
     @property
     def dialect(self) -> str:
@@ -33,7 +35,9 @@ class Transaction:
 
     async def rows(self, statement: Executable, parameters: Any = None) -> list[Row]:
         """Every row of a SELECT or RETURNING, as mappings by column name."""
-        return [dict(row) for row in (await self.connection.execute(statement, parameters)).mappings()]
+        result = await self.connection.execute(statement, parameters)
+        names = tuple(result.keys())
+        return [dict(zip(names, row, strict=True)) for row in result]
 
     async def row(self, statement: Executable, parameters: Any = None) -> Row | None:
         """The first row, or None."""
@@ -49,12 +53,14 @@ class Transaction:
     ) -> set[Any]:
         """Insert the rows whose `unique` columns are not there yet; the `returning` values of those inserted.
 
-        A row that is there already is left as it is. This is how everything here is made once.
+        A row that is there already is left as it is. This is how everything here is made once. Any number of rows:
+        they go in batches within the databases' limits. Every row has the same columns.
         """
         if not values:
             return set()
-        insert = self.upsert(table).values(list(values)).on_conflict_do_nothing(index_elements=list(unique))
-        return set((await self.connection.execute(insert.returning(table.c[returning]))).scalars())
+        insert = self.upsert(table).on_conflict_do_nothing(index_elements=list(unique))
+        result = await self.connection.execute(insert.returning(table.c[returning]), list(values))
+        return set(result.scalars())
 
     def upsert(self, table: Table) -> Any:
         """The dialect's INSERT, which knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
@@ -63,3 +69,7 @@ class Transaction:
     def locked(self, select: Any) -> Any:
         """`select` with its rows locked until the transaction ends (FOR UPDATE; SQLite has one writer anyway)."""
         return select.with_for_update() if self.dialect == "postgresql" else select
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once this transaction is committed, and never if it is not. It must not fail or block."""
+        self.committed.append(callback)
