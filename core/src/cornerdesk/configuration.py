@@ -37,6 +37,14 @@ def hide_password(url: str) -> str:
     return _QUERY_PASSWORD.sub(r"\1***", _URL_USER.sub(mask, url))
 
 
+def database_beside(url: str, directory: Path) -> str:
+    """The URL with a relative SQLite file put into `directory`; any other as it is."""
+    name = url.removeprefix("sqlite:///")
+    if name == url or not name or name.startswith((":", "/")):
+        return url
+    return f"sqlite:///{directory / name}"
+
+
 class Section(BaseModel):
     """A part of cornerdesk.yaml: frozen, and a key it does not know is an error."""
 
@@ -116,10 +124,7 @@ class Configuration(Section):
     @property
     def database_url(self) -> str:
         """The database to open: a relative SQLite file stands beside cornerdesk.yaml, wherever we were started."""
-        scheme, separator, name = self.database.partition("sqlite:///")
-        if scheme or not separator or not name or name.startswith((":", "/")):
-            return self.database
-        return f"sqlite:///{self.directory / name}"
+        return database_beside(self.database, self.directory)
 
     @property
     def shown_database(self) -> str:
