@@ -56,6 +56,7 @@ def _tickets() -> None:
         sa.Column("customer_email", sa.String()),
         sa.Column("account", sa.String()),
         sa.Column("updated_at", UtcDateTime()),
+        sa.Column("told", Json),
         sa.PrimaryKeyConstraint("source", "id", name="pk_tickets"),
     )
     op.create_index("ix_tickets_customer_email", "tickets", ["customer_email"])
