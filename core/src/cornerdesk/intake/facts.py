@@ -1,0 +1,382 @@
+"""From facts to events: which are new, which are one and the same, which change nothing. Pure.
+
+A fact is the same as an earlier one when they share a key. To the adapter's own keys come ours, which begin with `~`:
+the message's id, "this ticket was created", "this ticket's first message is known", "this field became this". So a
+vendor action that arrives as several deliveries, in any order, tells each thing once.
+
+A ticket and its first message are one `ticket.created`. Whichever of the two arrives first becomes it; the other is
+then the same fact.
+
+A fact that is older than the stored ticket still becomes an event, but never changes newer values, and its event shows
+the ticket as it is now: an old state would let rules act on what is no longer so. Any other event shows the ticket as
+its delivery told it, whatever the vendor's API said since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from cornerdesk.adapters.echo import hints_of, text_hint
+from cornerdesk.adapters.interface import Fact, TicketState
+from cornerdesk.intake.diff import change_key, same_value
+from cornerdesk.intake.merging import TicketCopy
+from cornerdesk.model import (
+    JSON,
+    Actor,
+    ActorKind,
+    Change,
+    Direction,
+    EventKind,
+    Message,
+    Status,
+    Ticket,
+)
+
+OPENING = timedelta(seconds=5)
+"""A message this close to the ticket's creation may be the one that opened it."""
+
+CREATION = timedelta(seconds=60)
+"""A state told this soon after the ticket's creation tells of the creation."""
+
+
+@dataclass(frozen=True)
+class ToldFact:
+    """A fact with its delivery, and the ticket fields it tells as checked JSON."""
+
+    delivery: str
+    fact: Fact
+    fields: JSON
+
+    @property
+    def as_of(self) -> datetime:
+        return self.fact.as_of or self.fact.occurred_at
+
+    @property
+    def order(self) -> tuple[datetime, datetime, str]:
+        return self.as_of, self.fact.occurred_at, self.delivery
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An event to be, before its account, signals and id."""
+
+    told: ToldFact
+    kind: EventKind
+    ticket: Ticket
+    actor: Actor
+    message: Message | None = None
+    changes: dict[str, Change] = field(default_factory=dict)
+
+
+@dataclass
+class Settled:
+    """What became of one fact: its new keys, and its event if it has one (two, where a state brings a message)."""
+
+    told: ToldFact
+    keys: list[str]
+    drafts: list[Draft]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is known about a ticket besides its row.
+
+    Attributes:
+        hydrated: the ticket from the vendor's API, and when it was fetched.
+        echoes: hints of our own writes to it.
+        own_user: the vendor's id of the user we write as, or None.
+        before_and_after: the vendor's deliveries tell old values.
+    """
+
+    hydrated: TicketState | None = None
+    fetched_at: datetime | None = None
+    echoes: frozenset[str] = frozenset()
+    own_user: str | None = None
+    before_and_after: bool = False
+
+    @property
+    def people(self) -> Mapping[str, Actor]:
+        return self.hydrated.people if self.hydrated else {}
+
+
+def keys_of(told: ToldFact) -> list[str]:
+    """Every key that could show that this fact, or part of it, was seen before."""
+    fact = told.fact
+    keys = [*fact.keys, created_key(fact.ticket_id), first_key(fact.ticket_id)]
+    if fact.message is not None:
+        keys.append(message_key(fact.ticket_id, fact.message))
+    keys += [_change_key(told, name, change) for name, change in fact.changes.items()]
+    return keys
+
+
+def created_key(ticket: str) -> str:
+    return f"~created:{ticket}"
+
+
+def first_key(ticket: str) -> str:
+    return f"~first:{ticket}"
+
+
+def message_key(ticket: str, message: Message) -> str:
+    return f"~message:{ticket}:{message.id}"
+
+
+def _change_key(told: ToldFact, name: str, change: Change) -> str:
+    return change_key(told.fact.ticket_id, name, change.after, told.as_of.isoformat(timespec="microseconds"))
+
+
+def settle(copy: TicketCopy, facts: Iterable[ToldFact], seen: set[str], surroundings: Surroundings) -> list[Settled]:
+    """Take facts into a ticket's copy and find the events among them.
+
+    Args:
+        copy: changed in place.
+        facts: of this ticket, in any order.
+        seen: keys seen before; new ones are added.
+    """
+    return [*_Settlement(copy, seen, surroundings).settle(sorted(facts, key=lambda told: told.order))]
+
+
+class _Settlement:
+    def __init__(self, copy: TicketCopy, seen: set[str], surroundings: Surroundings) -> None:
+        self._copy = copy
+        self._seen = seen
+        self._around = surroundings
+        self._stored_as_of = copy.as_of
+        self._take_hydrated()
+
+    def settle(self, facts: Sequence[ToldFact]) -> Iterable[Settled]:
+        for told in facts:
+            known = not self._seen.isdisjoint(told.fact.keys)
+            self._take_state(told)
+            settled = Settled(told, [], [])
+            self._see(settled, told.fact.keys)
+            if not known:
+                self._find_events(settled)
+            yield settled
+
+    def _take_hydrated(self) -> None:
+        hydrated, fetched_at = self._around.hydrated, self._around.fetched_at
+        if hydrated is None or fetched_at is None:
+            return
+        fields = hydrated.ticket.model_dump(mode="json")
+        self._copy.merge(fields, hydrated.as_of, fetched_at, complete=True)
+        if hydrated.first_message is not None:
+            self._copy.first = self._copy.first or hydrated.first_message.id
+            self._copy.opening = self._copy.opening or _opening(hydrated.first_message)
+
+    def _take_state(self, told: ToldFact) -> None:
+        self._copy.merge(told.fields, told.as_of, told.fact.occurred_at, complete=tells_all(told))
+
+    def _find_events(self, settled: Settled) -> None:
+        fact = settled.told.fact
+        if fact.kind is EventKind.TICKET_CREATED:
+            self._created(settled, fact.message)
+        elif fact.kind is EventKind.MESSAGE_ADDED:
+            self._message(settled)
+        elif fact.kind is EventKind.TICKET_CHANGED or fact.kind is None:
+            self._state(settled)
+        else:
+            self._draft(settled, fact.kind, message=fact.message)
+
+    # ── creation and messages ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _created(self, settled: Settled, message: Message | None) -> None:
+        ticket = self._copy.id
+        if created_key(ticket) in self._seen:
+            return
+        self._see(settled, [created_key(ticket)])
+        hydrated = self._around.hydrated.first_message if self._around.hydrated else None
+        if hydrated is not None:
+            message = hydrated
+        if message is not None:
+            self._copy.opening = self._copy.opening or _opening(message)
+            self._see(settled, [message_key(ticket, message)])
+            self._copy.note_message(message, settled.told.fact.occurred_at)
+        self._draft(settled, EventKind.TICKET_CREATED, message=message)
+
+    def _message(self, settled: Settled) -> None:
+        fact, ticket = settled.told.fact, self._copy.id
+        message = fact.message
+        if message is None:
+            self._draft(settled, EventKind.MESSAGE_ADDED)
+            return
+        if message_key(ticket, message) in self._seen:
+            return
+        first = self._opens_ticket(fact, message)
+        self._see(settled, [message_key(ticket, message)])
+        if first:
+            self._see(settled, [first_key(ticket)])
+            self._copy.first = message.id
+            if created_key(ticket) in self._seen:
+                return
+            self._see(settled, [created_key(ticket)])
+            self._copy.opening = self._copy.opening or _opening(message)
+        self._copy.note_message(message, fact.occurred_at)
+        kind = EventKind.TICKET_CREATED if first else EventKind.MESSAGE_ADDED
+        self._draft(settled, kind, message=message)
+
+    def _opens_ticket(self, fact: Fact, message: Message) -> bool:
+        copy = self._copy
+        if fact.first_message or message.id == copy.first:
+            return True
+        if first_key(copy.id) in self._seen or not self._near_creation(message.created_at or fact.occurred_at, OPENING):
+            return False
+        if copy.opening is not None:
+            return copy.opening == _opening(message)
+        # Nobody told the opening yet. An answer by machine comes as soon as a first message, so people only.
+        unknown = created_key(copy.id) not in self._seen and copy.first is None
+        return unknown and message.direction is Direction.INBOUND and _is_person(message.author)
+
+    def _near_creation(self, time: datetime, tolerance: timedelta) -> bool:
+        created = self._copy.value("created_at")
+        return created is not None and abs(datetime.fromisoformat(created) - time) <= tolerance
+
+    # ── changes ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _state(self, settled: Settled) -> None:
+        fact = settled.told.fact
+        if fact.kind is None and fact.message is not None:
+            self._message(settled)
+        if fact.kind is None and not settled.drafts and self._tells_creation(fact):
+            self._created(settled, fact.message)
+            if settled.drafts:
+                self._copy.take_untold()
+                return
+        changes = self._vendors_changes(settled.told) if fact.changes else self._changes_found()
+        changes = self._new_changes(settled, changes)
+        if changes:
+            self._draft(settled, EventKind.TICKET_CHANGED, changes=changes)
+
+    def _tells_creation(self, fact: Fact) -> bool:
+        return created_key(self._copy.id) not in self._seen and self._near_creation(fact.occurred_at, CREATION)
+
+    def _changes_found(self) -> dict[str, Change]:
+        before = self._copy.take_untold()
+        return {name: Change(before=before[name], after=self._copy.value(name)) for name in sorted(before)}
+
+    def _vendors_changes(self, told: ToldFact) -> dict[str, Change]:
+        """As the vendor tells them; old values it does not tell are ours. One we know to be told already is none."""
+        changes: dict[str, Change] = {}
+        for name, change in told.fact.changes.items():
+            known = self._copy.knows(name)
+            before = self._copy.tell(name)
+            if change.before is not None or self._around.before_and_after or not known:
+                changes[name] = change
+            elif not same_value(name, before, change.after):
+                changes[name] = change.model_copy(update={"before": before})
+        return changes
+
+    def _new_changes(self, settled: Settled, changes: Mapping[str, Change]) -> dict[str, Change]:
+        new: dict[str, Change] = {}
+        for name, change in changes.items():
+            key = self._key_of_change(settled.told, name, change)
+            if key not in self._seen:
+                new[name] = change
+                self._see(settled, [key])
+        return new
+
+    def _key_of_change(self, told: ToldFact, name: str, change: Change) -> str:
+        if told.fact.changes:
+            return _change_key(told, name, change)
+        return change_key(self._copy.id, name, change.after, self._copy.stamp(name))
+
+    # ── common ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _see(self, settled: Settled, keys: Iterable[str]) -> None:
+        new = [key for key in keys if key not in self._seen]
+        self._seen.update(new)
+        settled.keys += new
+
+    def _draft(
+        self,
+        settled: Settled,
+        kind: EventKind,
+        *,
+        message: Message | None = None,
+        changes: dict[str, Change] | None = None,
+    ) -> None:
+        told, changes = settled.told, changes or {}
+        stale = self._stored_as_of is not None and told.as_of < self._stored_as_of
+        ticket = self._copy.ticket(None if stale else told.fields)
+        if message is not None:
+            message = message.model_copy(update={"author": self._complete(message.author, ticket)})
+        actor = self._complete(_actor_of(told.fact, message), ticket)
+        if self._is_echo(told.fact, message, changes):
+            actor = actor.model_copy(update={"kind": ActorKind.SELF})
+        settled.drafts.append(Draft(told, kind, ticket, actor, message, changes))
+        at = told.fact.occurred_at
+        self._copy.last_event_at = max(self._copy.last_event_at or at, at)
+
+    def _complete(self, actor: Actor, ticket: Ticket) -> Actor:
+        known = known_person(actor.id, ticket, self._around.people)
+        return filled(actor, known) if known else actor
+
+    def _is_echo(self, fact: Fact, message: Message | None, changes: Mapping[str, Change]) -> bool:
+        """What we wrote, told back to us. Of somebody known not to be us it is none, however alike it looks."""
+        if self._around.echoes.isdisjoint(hints_of(message, changes)):
+            return False
+        actor, own = _actor_of(fact, message).id, self._around.own_user
+        return actor is None or own is None or actor == own
+
+
+def tells_all(told: ToldFact) -> bool:
+    """Whether a delivery tells the whole ticket: nothing is lacking, and what every ticket has is there."""
+    return not told.fact.needs and {"status", "subject", "customer"} <= told.fields.keys()
+
+
+def checked_fields(fact: Fact) -> JSON:
+    """What a fact tells of the ticket, checked against the model and as JSON. What a change led to is told, too.
+
+    Raises:
+        ValidationError: the adapter tells something that no ticket can have.
+    """
+    fields: dict[str, Any] = dict(fact.ticket)
+    for name in ("status", "priority", "subject", "type"):
+        if name in fact.changes:
+            fields.setdefault(name, fact.changes[name].after)
+    if fact.kind is EventKind.TICKET_DELETED:
+        fields.setdefault("status", Status.DELETED)
+    if fact.kind is EventKind.TICKET_CREATED:
+        fields.setdefault("created_at", fact.occurred_at)
+    fields["id"] = fact.ticket_id
+    return Ticket.model_validate(fields).model_dump(mode="json", exclude_unset=True)
+
+
+def known_person(person: str | None, ticket: Ticket, people: Mapping[str, Actor]) -> Actor | None:
+    """Who has this id at the vendor, as far as the ticket or the vendor's API tell."""
+    if person is None:
+        return None
+    if person in people:
+        return people[person]
+    customer, agent = ticket.customer, ticket.assignee
+    if customer is not None and customer.id == person:
+        return Actor(kind=ActorKind.CUSTOMER, id=person, name=customer.name, email=customer.email)
+    if agent is not None and agent.id == person:
+        return Actor(kind=ActorKind.AGENT, id=person, name=agent.name, email=agent.email)
+    return None
+
+
+def filled(actor: Actor, known: Actor) -> Actor:
+    """`actor` with its gaps filled."""
+    return Actor(
+        kind=known.kind if actor.kind is ActorKind.UNKNOWN else actor.kind,
+        id=actor.id,
+        name=actor.name or known.name,
+        email=actor.email or known.email,
+    )
+
+
+def _actor_of(fact: Fact, message: Message | None) -> Actor:
+    unknown = fact.actor.id is None and fact.actor.kind is ActorKind.UNKNOWN
+    return message.author if unknown and message is not None else fact.actor
+
+
+def _is_person(author: Actor) -> bool:
+    return author.kind not in (ActorKind.BOT, ActorKind.AUTOMATION)
+
+
+def _opening(message: Message) -> str:
+    return f"{message.direction}:{text_hint(message.text)}"

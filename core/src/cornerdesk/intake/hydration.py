@@ -1,0 +1,127 @@
+"""Fetching from the vendor what a delivery does not tell, as seldom as can be. Never called within a transaction.
+
+One vendor action arrives as several deliveries, often within one job or a few at once: they share one fetch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from weakref import WeakValueDictionary
+
+from cornerdesk.adapters.interface import Adapter, Capability, Fact, TicketState
+from cornerdesk.clock import Clock
+from cornerdesk.errors import CornerdeskError, RejectedError, UnsupportedError
+from cornerdesk.intake.facts import ToldFact, known_person
+from cornerdesk.intake.metrics import ProcessingMetrics
+from cornerdesk.model import Actor, ActorKind, EventKind, Ticket
+
+CACHED = 1_000
+"""Tickets kept in memory, at about ten kilobytes each."""
+
+AT_ONCE = 8
+"""Fetches that run at the same time for one source."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A ticket as the vendor's API showed it at `at`; `state` None: it is gone there, and `reason` says so."""
+
+    state: TicketState | None
+    at: datetime
+    reason: str = ""
+
+
+class Hydrator:
+    """Fetches tickets, remembering the last ones of every source.
+
+    A ticket is fetched once however many ask at the same time, and not at all while the one remembered is as new as
+    what the delivery tells of.
+    """
+
+    def __init__(self, adapters: Mapping[str, Adapter], clock: Clock, metrics: ProcessingMetrics) -> None:
+        self._adapters = adapters
+        self._clock = clock
+        self._metrics = metrics
+        self._cache: OrderedDict[tuple[str, str], Fetched] = OrderedDict()
+        # A lock is forgotten when nobody holds or awaits it any more.
+        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._gates: dict[str, asyncio.Semaphore] = {}
+
+    def lacks(self, source: str, told: ToldFact, row: Mapping[str, Any] | None) -> bool:
+        """Whether a fact tells less than rules may want, and the stored ticket does not make up for it."""
+        if Capability.HYDRATION not in self._adapters[source].capabilities:
+            return False
+        fact = told.fact
+        fresh = row is not None and row["complete"] and not _older(row["as_of"], told.as_of)
+        if fact.needs - {"message", "actor"} and not fresh:
+            return True
+        if (
+            "message" in fact.needs
+            and fact.message is None
+            and fact.kind in (EventKind.TICKET_CREATED, None)
+            and not fresh
+        ):
+            return True
+        return self._actor_lacks(source, fact, row)
+
+    def _actor_lacks(self, source: str, fact: Fact, row: Mapping[str, Any] | None) -> bool:
+        if fact.actor.id is None or not _incomplete(fact.actor):
+            return False
+        if row is None or not row["state"]:
+            return True
+        ticket = Ticket.model_validate(row["state"])
+        known = known_person(fact.actor.id, ticket, {})
+        return known is None or _incomplete(known)
+
+    async def fetch(self, source: str, ticket: str, wanted: datetime) -> Fetched | None:
+        """The ticket, as new as `wanted` where the vendor's API is that far. None: the adapter cannot fetch.
+
+        Raises:
+            RetryableError, CredentialsError: not now.
+        """
+        key = (source, ticket)
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock:
+            return self.cached(source, ticket, wanted) or await self._ask(source, ticket)
+
+    def cached(self, source: str, ticket: str, wanted: datetime) -> Fetched | None:
+        """What is remembered of a ticket, if it is as new as `wanted`."""
+        fetched = self._cache.get((source, ticket))
+        if fetched is None or fetched.state is None or _older(fetched.state.as_of, wanted):
+            return None
+        self._cache.move_to_end((source, ticket))
+        return fetched
+
+    async def _ask(self, source: str, ticket: str) -> Fetched | None:
+        try:
+            async with self._gates.setdefault(source, asyncio.Semaphore(AT_ONCE)):
+                state = await self._adapters[source].fetch_ticket(ticket)
+        except UnsupportedError:
+            return None
+        except RejectedError as error:
+            self._metrics.fetches.labels(source, "gone").inc()
+            return Fetched(None, self._clock.now(), str(error))
+        except CornerdeskError:
+            self._metrics.fetches.labels(source, "failed").inc()
+            raise
+        self._metrics.fetches.labels(source, "fetched").inc()
+        fetched = Fetched(state, self._clock.now())
+        self._cache[source, ticket] = fetched
+        self._cache.move_to_end((source, ticket))
+        if len(self._cache) > CACHED:
+            self._cache.popitem(last=False)
+        return fetched
+
+
+def _older(one: datetime, other: datetime) -> bool:
+    """Vendors' APIs tell `updated_at` to the second where their deliveries may tell fractions (zendesk.md 1.2, 2.5)."""
+    return one.replace(microsecond=0) < other.replace(microsecond=0)
+
+
+def _incomplete(actor: Actor) -> bool:
+    return actor.kind is ActorKind.UNKNOWN or (actor.name is None and actor.email is None)
