@@ -18,7 +18,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic_core import core_schema
 
 from cornerdesk.adapters.interface import Adapter, Capability, Receipt
 from cornerdesk.configuration import Configuration
@@ -33,12 +34,22 @@ if TYPE_CHECKING:
 class Text:
     """Marks a setting in which `{{ CEL }}` is filled in, once, when the plan is made."""
 
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "x-cornerdesk-text": True}
+
 
 @dataclass(frozen=True)
 class Names:
     """Marks a setting that names something: `person` or `feature`. Checked when the rule is read."""
 
     of: str
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "x-cornerdesk-names": self.of}
 
 
 TextSetting = Annotated[str, Text()]
@@ -242,6 +253,10 @@ class RemoteAction(Action[P]):
     def found(self, effect: Effect, receipt: Receipt) -> Outcome:
         """How the effect ended when `look_up` found it: give the same follow-ups as `send` would have. Pure."""
         return Outcome(receipt=receipt)
+
+    def given_up(self, effect: Effect) -> Sequence[Intent]:
+        """What follows when it has become a dead letter: the way round it, if there is one; each with a `scope`."""
+        return ()
 
 
 class RepeatableAction(RemoteAction[P]):

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from cornerdesk.actions import EffectState, Outcome, RemoteAction
+from cornerdesk.actions import Effect, EffectState, Outcome, RemoteAction
 from cornerdesk.clock import Clock
 from cornerdesk.errors import CornerdeskError, PluginError, UnknownOutcomeError, UnsupportedError
 from cornerdesk.ledger.keys import moment_words
@@ -205,7 +205,31 @@ class Attempts:
         )
         if due is not None:
             await self.ledger.set_off(tx, [held.effect.id], not_before=due)
+        if dead:
+            await self._go_round(tx, held.effect)
         tx.after_commit(lambda: self.meter.count(held, verdict.state, now))
+
+    async def _go_round(self, tx: Transaction, effect: Effect) -> None:
+        """Plan what its action does instead, now that it is a dead letter."""
+        action = self.ledger.actions.get(effect.action)
+        if not isinstance(action, RemoteAction):
+            return
+        try:
+            instead = action.given_up(effect)
+            self.ledger.check_intents(instead, effect.action)
+        except Exception as error:  # noqa: BLE001 - a plugin is run, and the dead letter must be kept
+            log.error("given_up_failed", effect=effect.id, action=effect.action, error=type(error).__name__)
+            return
+        await self.ledger.plan_intents(
+            tx,
+            instead,
+            rule=effect.rule,
+            action=effect.action,
+            source=effect.source,
+            ticket=effect.ticket,
+            event=effect.event,
+            parent=effect.id,
+        )
 
     def _judge(self, held: Held, error: Exception, again: EffectState, now: datetime) -> Verdict:
         return judge(
