@@ -112,7 +112,7 @@ def _column(cell: str) -> str:
 
 
 def make_records(rows: Sequence[Row]) -> tuple[list[Record], list[Problem]]:
-    """An account of every row that is right, and what is wrong with the others."""
+    """An account of every row that has an id, as far as it is right, and what is wrong with all of them."""
     records: list[Record] = []
     problems: list[Problem] = []
     for row in rows:
@@ -134,11 +134,10 @@ class _Cells:
         account_id = self._text("id")
         if account_id is None and "id" in self.row.cells:
             self._problem("id", CellError("is empty", "a name of the account that no other has"))
+        domains = [self._read("domains", word, read_domain) for word in self._several("domains")]
         values = {
             "name": self._text("name"),
-            "domains": tuple(
-                dict.fromkeys(self._read("domains", word, read_domain) for word in self._several("domains"))
-            ),
+            "domains": tuple(dict.fromkeys(domain for domain in domains if domain is not None)),
             "status": self._read("status", self._text("status"), read_status) or AccountStatus.UNKNOWN,
             "tier": self._text("tier"),
             "plan": self._text("plan"),
@@ -151,7 +150,7 @@ class _Cells:
             "external_id": names[0] if names else None,
             "fields": {name: value for name, value in self.row.cells.items() if name not in COLUMNS and value != ""},
         }
-        if self.problems or account_id is None:
+        if account_id is None:
             return None
         return Record(Account(id=account_id, **values), self.row.where, names)
 

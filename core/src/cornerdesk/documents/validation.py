@@ -121,12 +121,17 @@ class _Teller:
             return self._refused(item)
         if wording.is_mismatch(item.error) or wording.choices(item.error):
             return self._misfit(path, expected, wording.choices(item.error))
+        if kind == "string_pattern_mismatch":  # a pattern is nothing for people where the field says what it is
+            expected = self._about(path) or expected
         return self._place(path, f"{self._label(path)} does not fit", expected, key=item.key)
 
+    def _about(self, path: Path) -> str | None:
+        field = fields_of(self.model, path[:-1]).get(str(path[-1])) if path else None
+        return field.description if field is not None else None
+
     def _missing(self, path: Path) -> Problem:
-        field = fields_of(self.model, path[:-1]).get(str(path[-1]))
-        about = field.description if field is not None else None
-        return self.document.problem((*self.at, *path[:-1]), f'"{path[-1]}" is missing', about, key=True)
+        message = f'"{path[-1]}" is missing'
+        return self.document.problem((*self.at, *path[:-1]), message, self._about(path), key=True)
 
     def _extra(self, path: Path) -> Problem:
         """The value of a key nobody knows is not shown: it may be a secret whose key is misspelt."""
