@@ -122,12 +122,15 @@ class TicketState(FrozenModel):
         ticket: complete.
         as_of: the vendor's `updated_at`.
         first_message: the message that opened it, where the API tells it, else None.
+        messages: the latest of its messages, oldest first, as many as the API tells without more effort; so that the
+            core can find a message that no delivery told (a trigger only says "look at this ticket").
         people: everybody named in it by id, to complete actors (`kind`, `name`, `email`).
     """
 
     ticket: Ticket
     as_of: UtcTime
     first_message: Message | None = None
+    messages: tuple[Message, ...] = ()
     people: dict[str, Actor] = Field(default_factory=dict)
 
 

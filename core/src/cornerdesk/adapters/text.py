@@ -18,6 +18,7 @@ LONGEST = 200_000
 """Characters of one message that are kept; help desks allow about 65,000."""
 
 _LONGEST_HTML = 2_000_000
+_DEEPEST = 60
 _INVISIBLE = dict.fromkeys([*range(9), *range(11, 32), 0x7F, 0x00AD, 0x200B, 0x200C, 0x2060, 0xFEFF])
 _SPACES = dict.fromkeys([0x00A0, 0x2007, 0x202F], " ")
 
@@ -29,11 +30,13 @@ def load_json(body: bytes) -> object:
     """The JSON in `body`, without what no database can keep: NUL characters and halves of surrogate pairs.
 
     Raises:
-        RejectedError: it is not JSON, or nested beyond reason.
+        RejectedError: it is not JSON, or nested more than 60 levels deep.
     """
     try:
         data = json.loads(body, parse_constant=_refuse_constant)
-        return _clean(data) if b"\\u" in body or b"\x00" in body else data
+        if b"\\u" in body or body.count(b"[") + body.count(b"{") > _DEEPEST:
+            data = _clean(data, _DEEPEST)
+        return data
     except (ValueError, RecursionError) as error:
         raise RejectedError(f"the body is not JSON that can be read ({type(error).__name__})") from None
 
@@ -42,13 +45,15 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
 
-def _clean(data: object) -> object:
+def _clean(data: object, depth: int) -> object:
     if isinstance(data, str):
         return _storable(data)
+    if isinstance(data, list | dict) and depth == 0:
+        raise ValueError("nested too deep")
     if isinstance(data, list):
-        return [_clean(item) for item in data]
+        return [_clean(item, depth - 1) for item in data]
     if isinstance(data, dict):
-        return {_storable(key): _clean(value) for key, value in data.items()}
+        return {_storable(key): _clean(value, depth - 1) for key, value in data.items()}
     return data
 
 

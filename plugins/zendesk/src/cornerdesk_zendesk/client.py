@@ -1,0 +1,267 @@
+"""Zendesk's API, call by call: addresses, bodies and which calls may be repeated. Maps nothing.
+
+Every address and body stands in Zendesk's OpenAPI text, which the tests compare them with; `metadata` alone does not
+(fact sheet zendesk.md 4.2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import httpx
+import structlog
+from cornerdesk import (
+    ApiAnswer,
+    ApiClient,
+    Clock,
+    RejectedError,
+    RetryableError,
+    UnknownOutcomeError,
+    UnsupportedError,
+)
+from pydantic import BaseModel, ValidationError
+
+from cornerdesk_zendesk.schemas import (
+    ApiTicket,
+    Audit,
+    AuditsAnswer,
+    CommentsAnswer,
+    CountAnswer,
+    Named,
+    Organization,
+    OrganizationAnswer,
+    TagsAnswer,
+    TicketAnswer,
+    UpdateAnswer,
+    User,
+    UserAnswer,
+    UsersAnswer,
+    read_id,
+)
+from cornerdesk_zendesk.settings import ZendeskSettings
+from cornerdesk_zendesk.tokens import BearerAuth, Tokens
+
+MARKER = "cornerdesk"
+"""The key under `ticket.metadata` that a write's marker is kept under; customers never see it."""
+
+NAMES_KEPT = 600.0
+"""Seconds for which the names of groups, fields and statuses are kept."""
+
+_PAGE = {"page[size]": "100"}
+_MOST_PAGES = 60  # a ticket holds at most 5,000 comments
+_log = structlog.get_logger()
+M = TypeVar("M", bound=BaseModel)
+
+
+class ZendeskClient:
+    """The calls we make, for one source.
+
+    Args:
+        transport, sleep, clock, monotonic: see `cornerdesk.ApiClient`; for tests.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        settings: ZendeskSettings,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Clock | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        def api(auth: httpx.Auth | None) -> ApiClient:
+            return ApiClient(
+                settings.address,
+                name=f"Zendesk ({source})",
+                auth=auth,
+                code_of=refusal,
+                transport=transport,
+                sleep=sleep,
+                clock=clock,
+                monotonic=monotonic,
+            )
+
+        self._source = source
+        self._monotonic = monotonic
+        self._names: dict[str, tuple[float, dict[str, str]]] = {}
+        self._clients = [api(None)]
+        if settings.oauth is not None:
+            self.api = api(BearerAuth(Tokens(self._clients[0], settings.oauth, monotonic=monotonic)))
+        else:
+            assert settings.api_token is not None
+            self.api = api(httpx.BasicAuth(f"{settings.email}/token", settings.api_token.get_secret_value()))
+        self._clients.append(self.api)
+
+    async def aclose(self) -> None:
+        for client in self._clients:
+            await client.aclose()
+
+    # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def me(self) -> User:
+        """The user we write as. An anonymous one has no id."""
+        return (await self._get(UserAnswer, "/api/v2/users/me")).user
+
+    async def ticket(self, ticket_id: str) -> TicketAnswer:
+        """A ticket with its people and company beside it, where Zendesk adds them."""
+        path = ticket_path(ticket_id)
+        return await self._get(TicketAnswer, path, {"include": "users,organizations"})
+
+    async def comments(self, ticket_id: str, *, newest_first: bool = False) -> CommentsAnswer:
+        """Up to 100 comments with their authors, the oldest first unless asked."""
+        order = {"sort": "-created_at"} if newest_first else {}
+        path = f"{ticket_path(ticket_id)}/comments"
+        return await self._get(CommentsAnswer, path, {**_PAGE, **order, "include": "users"})
+
+    async def comment_count(self, ticket_id: str) -> int:
+        return (await self._get(CountAnswer, f"{ticket_path(ticket_id)}/comments/count")).count.value
+
+    async def users(self, ids: Iterable[str]) -> list[User]:
+        wanted = sorted(set(ids))[:100]
+        if not wanted:
+            return []
+        return (await self._get(UsersAnswer, "/api/v2/users/show_many", {"ids": ",".join(wanted)})).users
+
+    async def organization(self, organization_id: str) -> Organization | None:
+        """None where it is gone. Agents may be kept from seeing it: then None too."""
+        path = f"/api/v2/organizations/{_digits(organization_id)}"
+        answer = await self.api.request("GET", path, accept={403, 404})
+        return self._parse(OrganizationAnswer, answer).organization if answer.status == 200 else None
+
+    async def names(self, kind: str, wanted: str | None = None, *, fresh: bool = False) -> dict[str, str]:
+        """Names by id of `groups`, `ticket_fields` or `custom_statuses`; kept for a while, and read again when `wanted`
+        is not among them. Empty where the account has none of the kind."""
+        read_at, names = self._names.get(kind, (float("-inf"), {}))
+        age = self._monotonic() - read_at
+        unknown = wanted is not None and wanted not in names
+        if age > NAMES_KEPT or ((fresh or unknown) and age > 30):
+            names = await self._read_names(kind)
+            self._names[kind] = (self._monotonic(), names)
+        return names
+
+    async def _read_names(self, kind: str) -> dict[str, str]:
+        params: dict[str, str] = dict(_PAGE) if kind != "custom_statuses" else {}  # those have no pages
+        names: dict[str, str] = {}
+        for _ in range(_MOST_PAGES):
+            answer = await self.api.request("GET", f"/api/v2/{kind}", params=params or None, accept={403, 404})
+            if answer.status != 200:
+                return {}
+            data = answer.json()
+            rows = data.get(kind) if isinstance(data, dict) else None
+            for row in rows if isinstance(rows, list) else []:
+                named = self._parse_data(Named, row, answer)
+                names[named.id] = named.name or named.id
+            cursor = _next_cursor(data)
+            if cursor is None:
+                break
+            params["page[after]"] = cursor
+        return names
+
+    async def audits(self, ticket_id: str) -> list[Audit]:
+        """All of a ticket's audits, oldest first.
+
+        Raises:
+            UnsupportedError: there are more than can be read.
+        """
+        audits: list[Audit] = []
+        params = dict(_PAGE)
+        for _ in range(_MOST_PAGES):
+            answer = await self._get(AuditsAnswer, f"{ticket_path(ticket_id)}/audits", params)
+            audits += answer.audits
+            if not answer.meta.has_more or not answer.meta.after_cursor:
+                return audits
+            params["page[after]"] = answer.meta.after_cursor
+        raise UnsupportedError(f"ticket {ticket_id} has more than {len(audits)} audits; look there by hand")
+
+    # ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def update(
+        self, ticket_id: str, changes: Mapping[str, Any], marker: str, *, repeatable: bool
+    ) -> UpdateAnswer:
+        """One update, hence one audit, which keeps the marker."""
+        body = {"ticket": {**changes, "metadata": {MARKER: marker}}}
+        answer = await self.api.request("PUT", ticket_path(ticket_id), json=body, repeatable=repeatable)
+        return self._parse(UpdateAnswer, answer)
+
+    async def change_tags(self, method: str, ticket: ApiTicket, tags: Iterable[str]) -> list[str]:
+        """Adds (`PUT`) or removes (`DELETE`) tags, unless somebody changed the ticket since it was read (409).
+
+        POST, which other APIs add with, would replace them all (fact sheet zendesk.md 4.1).
+
+        Returns:
+            The tags that the ticket has now, as far as the answer tells, else none.
+        """
+        stamp = ticket.updated_at.strftime("%Y-%m-%dT%H:%M:%SZ") if ticket.updated_at else None
+        safe = {"updated_stamp": stamp, "safe_update": True} if stamp else {}
+        answer = await self.api.request(
+            method, f"{ticket_path(ticket.id)}/tags", json={"tags": list(tags), **safe}, repeatable=True
+        )
+        return self._parse(TagsAnswer, answer).tags if answer.body.strip() else []
+
+    # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _get(self, model: type[M], path: str, params: Mapping[str, str] | None = None) -> M:
+        return self._parse(model, await self.api.request("GET", path, params=params))
+
+    def _parse(self, model: type[M], answer: ApiAnswer) -> M:
+        if warning := answer.headers.get("x-zendesk-api-warn"):  # names of keys that were silently ignored
+            _log.warning("zendesk_ignored_keys", source=self._source, what=answer.what, warning=warning[:200])
+        return self._parse_data(model, answer.json(), answer)
+
+    @staticmethod
+    def _parse_data(model: type[M], data: object, answer: ApiAnswer) -> M:
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            places = sorted({".".join(map(str, problem["loc"])) for problem in error.errors(include_input=False)})
+            kind = RetryableError if answer.repeatable else UnknownOutcomeError
+            raise kind(f"{answer.what}: {answer.status} of an unknown shape: {', '.join(places[:10])}") from None
+
+
+def ticket_path(ticket_id: str) -> str:
+    """Where a ticket stands.
+
+    Raises:
+        RejectedError: no id of Zendesk's; nothing else gets into an address.
+    """
+    return f"/api/v2/tickets/{_digits(ticket_id)}"
+
+
+def _digits(vendor_id: str) -> str:
+    if not (vendor_id.isascii() and vendor_id.isdigit()):
+        raise RejectedError("Zendesk's ids are whole numbers, and this is none")
+    return vendor_id
+
+
+def _next_cursor(data: Any) -> str | None:
+    meta = data.get("meta") if isinstance(data, dict) else None
+    if not isinstance(meta, dict) or not meta.get("has_more"):
+        return None
+    return meta["after_cursor"] if isinstance(meta.get("after_cursor"), str) else None
+
+
+def refusal(data: Any) -> str | None:
+    """Zendesk's error code, and the names of the fields that it minds; never their values.
+
+    A closed ticket is refused with 422 and a detail on `status` (fact sheet zendesk.md 4.2).
+    """
+    if not isinstance(data, dict) or not isinstance(data.get("error"), str):
+        return None
+    code = data["error"] if data["error"].isidentifier() else "refused"
+    details = data.get("details")
+    if not isinstance(details, dict):
+        return code
+    if "closed prevents ticket update" in str(details.get("status")):
+        return f"{code}, the ticket is closed and cannot be changed any more"
+    fields = [key for key in details if isinstance(key, str) and key.isidentifier()]
+    return f"{code} about {', '.join(fields[:10])}" if fields else code
+
+
+def vendor_number(value: str) -> int | None:
+    """The number that an id is in Zendesk's bodies; None when it is no id."""
+    found = read_id(value) if value.isascii() and value.isdigit() else None
+    return int(found) if found is not None else None

@@ -1,0 +1,375 @@
+"""What we read of Zendesk's JSON, as models. Unknown keys are allowed and left alone; nothing is mapped here.
+
+Zendesk writes the same thing in several ways: ids are strings in deliveries and integers in the API, `"0"` and `""`
+mean unset, enums come in upper case, times have none to nine digits of fraction. The types below take all of them
+(fact sheet zendesk.md 1.2, 3.1).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9}))? ?(Z|UTC|[+-]\d\d:?\d\d)?", re.IGNORECASE | re.ASCII
+)
+_ID = re.compile(r"-?[0-9A-Za-z_-]{1,64}", re.ASCII)
+
+
+def read_time(value: object) -> datetime | None:
+    """A time in any of Zendesk's spellings; None for None and "".
+
+    Raises:
+        ValueError: anything else.
+    """
+    if value is None or value == "":
+        return None
+    found = _TIME.fullmatch(value.strip()) if isinstance(value, str) and len(value) < 50 else None
+    if found is None:
+        raise ValueError("not a time such as 2026-10-05T12:00:00Z")
+    day, clock, fraction, zone = found.groups()
+    zone = "+00:00" if not zone or zone.upper() in ("Z", "UTC") else zone
+    text = f"{day}T{clock}{':00' if len(clock) == 5 else ''}.{(fraction or '0')[:6].ljust(6, '0')}{zone}"
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time beyond the calendar") from None
+
+
+def read_id(value: object) -> str | None:
+    """An id as text; None for the ways to write unset: null, "", "0" and 0.
+
+    Raises:
+        ValueError: neither a whole number nor a word.
+    """
+    if value is None or value in ("", "0") or (type(value) is int and value == 0):
+        return None
+    if type(value) is int and abs(value) < 10**30:
+        return str(value)
+    if isinstance(value, str) and _ID.fullmatch(value):
+        return value
+    raise ValueError("not an id")
+
+
+def read_event_id(value: object) -> str | None:
+    """An event's id is opaque: a UUID, a ULID, one day something else. None when there is none."""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return text if 0 < len(text) <= 200 and text.isprintable() else None
+
+
+def _needed_id(value: object) -> str:
+    found = read_id(value)
+    if found is None:
+        raise ValueError("an id is needed here")
+    return found
+
+
+def _word(value: object) -> object:
+    return value.strip().lower() or None if isinstance(value, str) else value
+
+
+def _list(value: object) -> object:
+    return [] if value is None else value
+
+
+def _text(value: object) -> object:
+    return "" if value is None else value
+
+
+Id = Annotated[str, BeforeValidator(_needed_id)]
+OptionalId = Annotated[str | None, BeforeValidator(read_id)]
+Time = Annotated[datetime | None, BeforeValidator(read_time)]
+Word = Annotated[str | None, BeforeValidator(_word)]
+"""An enum's value in lower case; None when unset."""
+Text = Annotated[str, BeforeValidator(_text)]
+Ids = Annotated[list[Id], BeforeValidator(_list)]
+Words = Annotated[list[str], BeforeValidator(_list)]
+
+
+class Loose(BaseModel):
+    """Reads what it knows and leaves the rest."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+# ── deliveries ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Via(Loose):
+    """How it came in; `channel` may be a name or an integer."""
+
+    channel: str | int | None = None
+
+
+class Detail(Loose):
+    """The ticket as a delivery shows it. Absent and unset look alike; `model_fields_set` tells them apart."""
+
+    id: OptionalId = None
+    actor_id: OptionalId = None
+    assignee_id: OptionalId = None
+    group_id: OptionalId = None
+    organization_id: OptionalId = None
+    requester_id: OptionalId = None
+    submitter_id: OptionalId = None
+    created_at: Time = None
+    updated_at: Time = None
+    custom_status: OptionalId = None
+    description: Text = ""
+    is_public: bool | None = None
+    priority: Word = None
+    status: Word = None
+    subject: str | None = None
+    tags: list[str] | None = None
+    type: Word = None
+    via: Via | None = None
+
+
+class Sequence(Loose):
+    """Groups the events of one action; `position` tells them apart."""
+
+    id: OptionalId = None
+    position: int | None = None
+
+
+class Meta(Loose):
+    sequence: Sequence | None = None
+
+
+class Author(Loose):
+    id: OptionalId = None
+    is_staff: bool | None = None
+    name: str | None = None
+
+
+class EventComment(Loose):
+    id: OptionalId = None
+    body: Text = ""
+    is_public: bool | None = None
+    author: Author | None = None
+
+
+class CustomField(Loose):
+    """A custom field, as `custom_field_changed` names it."""
+
+    id: OptionalId = None
+    title: str | None = Field(None, validation_alias=AliasChoices("title", "name", "raw_title"))
+
+
+class ScoreGiven(Loose):
+    score: str | int | float | None = None
+    comment: str | None = None
+
+
+class ChatActor(Loose):
+    id: OptionalId = None
+    name: str | None = None
+    type: Word = None
+
+
+class ChatMessage(Loose):
+    id: OptionalId = None
+    body: Text = ""
+
+
+class Happening(Loose):
+    """The `event` of a delivery: every part any type of event has."""
+
+    meta: Meta | None = None
+    current: Any = None
+    previous: Any = None
+    comment: EventComment | None = None
+    tags_added: Words = []
+    tags_removed: Words = []
+    custom_field: CustomField | None = None
+    field: CustomField | None = None
+    target_ticket_id: OptionalId = None
+    satisfaction_score: ScoreGiven | str | int | float | None = Field(
+        None, validation_alias=AliasChoices("satisfaction_score", "satisfaction_rating", "score")
+    )
+    actor: ChatActor | None = None
+    message: ChatMessage | None = None
+
+
+class Envelope(Loose):
+    """A delivery of an event subscription."""
+
+    id: Annotated[str | None, BeforeValidator(read_event_id)] = None
+    type: str
+    subject: str | None = None
+    time: Time = None
+    detail: Detail = Detail()
+    event: Happening = Happening()
+
+
+class Trigger(Loose):
+    """A delivery of our own trigger template (README.md). Nothing a person could type is in it."""
+
+    cornerdesk: str | int
+    ticket: Id
+    updated_at: Time = None
+    actor: OptionalId = None
+    what: Word = None
+
+
+# ── the API ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class CustomValue(Loose):
+    id: Id
+    value: Any = None
+
+
+class Satisfaction(Loose):
+    score: Word = None
+    comment: str | None = None
+
+
+class ApiTicket(Loose):
+    """A ticket as GET /api/v2/tickets/{id} shows it."""
+
+    id: Id
+    created_at: Time = None
+    updated_at: Time = None
+    subject: str | None = None
+    status: Word = None
+    custom_status_id: OptionalId = None
+    priority: Word = None
+    type: Word = None
+    tags: Words = []
+    requester_id: OptionalId = None
+    submitter_id: OptionalId = None
+    assignee_id: OptionalId = None
+    group_id: OptionalId = None
+    organization_id: OptionalId = None
+    via: Via | None = None
+    custom_fields: Annotated[list[CustomValue], BeforeValidator(_list)] = []
+
+
+class User(Loose):
+    """`role`: end-user, agent or admin; anything but end-user is staff."""
+
+    id: OptionalId = None
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    role: Word = None
+    organization_id: OptionalId = None
+    external_id: str | None = None
+
+
+class Organization(Loose):
+    id: Id
+    name: str | None = None
+    domain_names: Words = []
+    external_id: str | None = None
+    organization_fields: Annotated[dict[str, Any], BeforeValidator(lambda value: value or {})] = {}
+
+
+class File(Loose):
+    file_name: str | None = None
+    content_type: str | None = None
+    size: int | None = None
+    content_url: str | None = None
+
+
+class Comment(Loose):
+    id: Id
+    type: str | None = None
+    author_id: OptionalId = None
+    body: Text = ""
+    html_body: str | None = None
+    plain_body: str | None = None
+    public: bool = True
+    created_at: Time = None
+    attachments: Annotated[list[File], BeforeValidator(_list)] = []
+
+
+class AuditEvent(Loose):
+    """One line of an audit: a `Comment`, a `Change` of `field_name` to `value`, and others that we leave alone."""
+
+    id: OptionalId = None
+    type: str | None = None
+    field_name: str | None = None
+    value: Any = None
+    previous_value: Any = None
+
+
+class AuditMetadata(Loose):
+    custom: Annotated[dict[str, Any], BeforeValidator(lambda value: value if isinstance(value, dict) else {})] = {}
+
+
+class Audit(Loose):
+    id: Id
+    metadata: Annotated[AuditMetadata, BeforeValidator(lambda value: {} if value is None else value)] = AuditMetadata()
+    events: Annotated[list[AuditEvent], BeforeValidator(_list)] = []
+
+
+class Named(Loose):
+    """A group, by its name; a custom field, by its title; a custom status, by the agents' label."""
+
+    id: Id
+    name: str | None = Field(None, validation_alias=AliasChoices("agent_label", "title", "name"))
+
+
+class Page(Loose):
+    has_more: bool = False
+    after_cursor: str | None = None
+
+
+OptionalPage = Annotated[Page, BeforeValidator(lambda value: {} if value is None else value)]
+
+
+class TicketAnswer(Loose):
+    ticket: ApiTicket
+    users: list[User] | None = None
+    organizations: list[Organization] | None = None
+
+
+class UpdateAnswer(Loose):
+    ticket: ApiTicket
+    audit: Audit | None = None
+
+
+class CommentsAnswer(Loose):
+    comments: list[Comment]
+    users: list[User] | None = None
+    meta: OptionalPage = Page()
+
+
+class AuditsAnswer(Loose):
+    audits: list[Audit]
+    meta: OptionalPage = Page()
+
+
+class UsersAnswer(Loose):
+    users: list[User]
+
+
+class UserAnswer(Loose):
+    user: User
+
+
+class OrganizationAnswer(Loose):
+    organization: Organization
+
+
+class TagsAnswer(Loose):
+    tags: Words
+
+
+class CountAnswer(Loose):
+    """`GET .../comments/count`."""
+
+    class Count(Loose):
+        value: int
+
+    count: Count
+
+
+class TokenAnswer(Loose):
+    access_token: str = Field(min_length=1)
+    refresh_token: str | None = None
+    expires_in: float | None = None
