@@ -90,7 +90,7 @@ class Document:
             if start.line <= number <= end.line:
                 first = start.column - 1 if start.line == number else 0
                 last = end.column - 1 if end.line == number else len(text)
-                text[first:last] = [letter if letter.isspace() else _MASK for letter in text[first:last]]
+                text[first:last] = _masked(text[first:last])
         for reference in _REFERENCE.finditer(line):  # its name is no secret, and what one looks for here
             text[reference.start() : reference.end()] = reference[0]
         shown = "".join(letter if letter.isprintable() else " " for letter in text)
@@ -129,6 +129,15 @@ class Document:
         """A `Problem` at a line and column, both 1-based."""
         source = self.line(line) if column <= _LONGEST_LINE else ""
         return Problem(self.file, line, column, message, expected, nearest, source or None)
+
+
+def _masked(letters: Sequence[str]) -> list[str]:
+    """As many stars, but for white space and the quotes around."""
+    last = len(letters) - 1
+    return [
+        letter if letter.isspace() or (letter in "\"'" and index in (0, last)) else _MASK
+        for index, letter in enumerate(letters)
+    ]
 
 
 def _scalars(node: Node) -> Iterator[Node]:
