@@ -31,7 +31,13 @@ class EventExplanation(Explanation):
 
 
 async def explain(
-    tx: Transaction, reference: str, catalogue: Catalogue, current: RuleBook, *, rule: str | None = None, echoes: bool = False
+    tx: Transaction,
+    reference: str,
+    catalogue: Catalogue,
+    current: RuleBook,
+    *,
+    rule: str | None = None,
+    echoes: bool = False,
 ) -> list[EventExplanation]:
     """What every rule made of a ticket's events, oldest first, or of one event.
 

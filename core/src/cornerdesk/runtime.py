@@ -80,9 +80,7 @@ class Runtime:
     async def decide(self, tx: Transaction, snapshot: Snapshot) -> None:
         """Plan on a new event and put the plan in the ledger, all in the event's transaction."""
         event = snapshot.event
-        await tx.execute(
-            update(tables.events).where(tables.events.c.id == event.id).values(rulebook=self.book.version)
-        )
+        await tx.execute(update(tables.events).where(tables.events.c.id == event.id).values(rulebook=self.book.version))
         await self.store.ledger.record(tx, self.book.plan(snapshot), event, self.book.version)
 
     async def _reconsider(self, tx: Transaction, effect: Effect, now: datetime) -> None:
@@ -132,9 +130,7 @@ async def open_runtime(
     book = load_rules(configuration.rule_files, catalogue)
     directory = await open_directory(configuration)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(
-            open_store(configuration, plugins, clock=clock, exclusive=exclusive)
-        )
+        store = await stack.enter_async_context(open_store(configuration, plugins, clock=clock, exclusive=exclusive))
         await _keep_book(store, book)
         adapters: dict[str, Adapter] = {}
         for name, settings in configuration.sources.items():

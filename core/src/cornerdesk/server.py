@@ -56,7 +56,7 @@ async def _migrate(configuration: Configuration, plugins: Plugins, *, exclusive:
     storage = await open_storage(configuration.database_url, plugin_tables=plugins.tables(), exclusive=exclusive)
     try:
         status = await storage.migration_status()
-        if exclusive or all(each.current is None for each in status):
+        if exclusive or all(branch.current is None for branch in status.branches):
             await storage.migrate()
     finally:
         await storage.aclose()
@@ -154,7 +154,7 @@ def _stopping_on_signals(stop: asyncio.Event) -> Iterator[None]:
 
 
 async def _say_where(runtime: Runtime, role: Role, listener: socket.socket | None) -> None:
-    details: dict[str, Any] = {"role": role.value, "database": runtime.store.storage.display_url}
+    details: dict[str, Any] = {"role": role.value, "database": runtime.store.configuration.shown_database}
     if listener is not None:
         host, port = listener.getsockname()[:2]
         details["url"] = f"http://{f'[{host}]' if ':' in host else host}:{port}"

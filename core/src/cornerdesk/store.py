@@ -55,7 +55,7 @@ async def open_store(
     storage = await open_storage(configuration.database_url, plugin_tables=plugins.tables(), exclusive=exclusive)
     try:
         if migrated:
-            await _require_migrated(storage)
+            await _require_migrated(storage, configuration.shown_database)
         jobs = open_jobs(storage)
         actions = plugins.actions()
         ledger = Ledger(actions, jobs, clock)
@@ -74,12 +74,12 @@ def known_listings(plugins: Plugins, jobs: Jobs | None = None) -> dict[str, List
     return {listing.name: listing for listing in (*core, *plugins.listings())}
 
 
-async def _require_migrated(storage: Storage) -> None:
-    behind = [status for status in await storage.migration_status() if status.pending]
-    if behind:
-        fresh = all(status.current is None for status in behind)
-        what = "has no tables yet" if fresh else f"is behind ({', '.join(status.branch for status in behind)})"
+async def _require_migrated(storage: Storage, shown: str) -> None:
+    status = await storage.migration_status()
+    if status.pending:
+        fresh = all(branch.current is None for branch in status.branches)
+        what = "has no tables yet" if fresh else f"is behind (pending: {', '.join(status.pending)})"
         raise ConfigurationError(
-            f"the database {storage.display_url} {what}; run `cornerdesk database migrate`"
+            f"the database {shown} {what}; run `cornerdesk database migrate`"
             + (" or start `cornerdesk serve` once" if fresh or storage.dialect == "sqlite" else "")
         )

@@ -1,4 +1,4 @@
-"""The command line: one command group a file. Reads, asks verbs, starts `serve`; holds no logic another surface needs."""
+"""The command line: one command group a file. Reads, asks verbs, starts `serve`; decides nothing itself."""
 
 from cornerdesk.cli.app import main
 

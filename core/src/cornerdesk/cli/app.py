@@ -60,7 +60,7 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 fine, 1 a check did not pass or something failed, 2 bad usage or configuration."""
+    """Run the command line and exit: 0 fine, 1 a check did not pass, 2 bad usage or configuration."""
     sys.exit(run(arguments))
 
 

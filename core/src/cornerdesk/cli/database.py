@@ -65,5 +65,5 @@ async def _status(config: Path) -> list[dict[str, Any]]:
                 "head": each.head,
                 "pending": [str(revision) for revision in each.pending],
             }
-            for each in await store.storage.migration_status()
+            for each in (await store.storage.migration_status()).branches
         ]

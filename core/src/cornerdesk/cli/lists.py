@@ -36,9 +36,8 @@ def command(name: str) -> click.Command | None:
 
 
 def _group(listing: Listing) -> click.Group:
-    @click.pass_context
-    def show(ctx: click.Context, config: Path, as_json: bool, limit: int, **filters: Any) -> None:
-        if ctx.invoked_subcommand is None:
+    def show(config: Path, as_json: bool, limit: int, **filters: Any) -> None:
+        if click.get_current_context().invoked_subcommand is None:
             _show(listing, config, as_json, limit, filters)
 
     def show_list(config: Path, as_json: bool, limit: int, **filters: Any) -> None:
@@ -47,16 +46,25 @@ def _group(listing: Listing) -> click.Group:
     about = listing.about[0].upper() + listing.about[1:].rstrip(".") + "."
     text = f"{about}\n\n{example(listing.example or f'cornerdesk {listing.name} --json')}"
     group = click.Group(
-        listing.name, callback=show, params=_parameters(listing), invoke_without_command=True, help=text, short_help=about
+        listing.name,
+        callback=show,
+        params=_parameters(listing),
+        invoke_without_command=True,
+        help=text,
+        short_help=about,
     )
-    group.add_command(click.Command("list", callback=show_list, params=_parameters(listing), help=text, short_help=about))
+    group.add_command(
+        click.Command("list", callback=show_list, params=_parameters(listing), help=text, short_help=about)
+    )
     for verb in listing.verbs:
         group.add_command(_verb(listing, verb))
     return group
 
 
 def _parameters(listing: Listing) -> list[click.Parameter]:
-    limit = click.Option(["--limit"], type=click.IntRange(1, 100_000), default=50, show_default=True, help="Rows at most.")
+    limit = click.Option(
+        ["--limit"], type=click.IntRange(1, 100_000), default=50, show_default=True, help="Rows at most."
+    )
     shared = click.Command("shared", callback=config_option(json_option(lambda: None))).callback
     extra: list[click.Parameter] = list(reversed(getattr(shared, "__click_params__", [])))
     return [*map(_option, listing.filters), limit, *extra]
@@ -67,7 +75,9 @@ def _option(wanted: Filter) -> click.Option:
     text = wanted.about[0].upper() + wanted.about[1:].rstrip(".") + "."
     if wanted.flag:
         return click.Option([flag, wanted.name], is_flag=True, default=None, help=text)
-    kind: Any = click.Choice(wanted.choices) if wanted.choices else Since() if wanted.name in {"since", "until"} else str
+    kind: Any = (
+        click.Choice(wanted.choices) if wanted.choices else Since() if wanted.name in {"since", "until"} else str
+    )
     return click.Option([flag, wanted.name], type=kind, default=None, help=text)
 
 

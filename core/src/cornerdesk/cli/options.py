@@ -47,7 +47,7 @@ def read_configuration(path: Path, plugins: Plugins | None = None) -> Configurat
     return load_configuration(path, plugins or installed_plugins(), environ=os.environ)
 
 
-class Since(click.ParamType):
+class Since(click.ParamType[datetime]):
     """A date, a time, or a length of time back from now (`24h`, `7d`)."""
 
     name = "when"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import Any
 
 import click
 
@@ -58,7 +59,7 @@ def check(module: str | None) -> int:
     return 1 if broken else 0
 
 
-def _row(report: PluginReport) -> dict[str, object]:
+def _row(report: PluginReport) -> dict[str, Any]:
     return {
         "name": report.name,
         "distribution": report.distribution,

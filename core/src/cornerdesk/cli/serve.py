@@ -17,7 +17,7 @@ from cornerdesk.server import Role, serve_until_stopped
 @click.command(epilog=example("cornerdesk serve --role worker --config production.yaml"))
 @config_option
 @click.option("--role", type=click.Choice([role.value for role in Role]), default=Role.ALL.value, show_default=True,
-              help="receiver: takes deliveries and shows the dashboard; worker: decides and acts; all: both.")  # fmt: skip
+              help="receiver: takes deliveries, shows the dashboard; worker: decides and acts.")  # fmt: skip
 @click.option("--host", help="Address to listen on (default: server.host).")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (default: server.port; 0: any).")
 @click.option("--strict", is_flag=True, help="Refuse to start when any plugin is broken. Production uses it.")

@@ -30,7 +30,9 @@ def check(config: Path, as_json: bool, online: bool) -> int:
     except ConfigurationError as error:
         if not as_json:
             raise
-        console.json_lines(_row(problem) for problem in error.problems or (Problem(str(config), None, None, str(error)),))
+        console.json_lines(
+            _row(problem) for problem in error.problems or (Problem(str(config), None, None, str(error)),)
+        )
         return 2
     lines = asyncio.run(_ask_vendors(configuration)) if online else []
     if as_json:

@@ -77,12 +77,16 @@ def describe(listings: dict[str, Listing]) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
     for listing in listings.values():
-        schema = listing.row.model_json_schema(by_alias=True, mode="serialization", ref_template="#/components/schemas/{model}")
+        schema = listing.row.model_json_schema(
+            by_alias=True, mode="serialization", ref_template="#/components/schemas/{model}"
+        )
         schemas |= schema.pop("$defs", {})
         schemas[listing.row.__name__] = schema
         paths[f"/api/v1/{listing.name}"] = {"get": _list_operation(listing)}
         for each in listing.verbs:
-            paths[f"/api/v1/{listing.name}/{{id}}/{each.name}"] = {"post": _verb_operation(listing, each.name, each.about)}
+            paths[f"/api/v1/{listing.name}/{{id}}/{each.name}"] = {
+                "post": _verb_operation(listing, each.name, each.about)
+            }
     return {
         "openapi": "3.1.0",
         "info": {"title": "Cornerdesk", "version": importlib.metadata.version("cornerdesk")},

@@ -46,7 +46,9 @@ async def ask_verb(
     found = next(each for each in listing.verbs if each.name == verb)
     known = {option.name for option in found.options}
     if unknown := set(options) - known:
-        raise RejectedError(f"{verb} has no option {', '.join(sorted(unknown))}; it has {', '.join(sorted(known)) or 'none'}")
+        raise RejectedError(
+            f"{verb} has no option {', '.join(sorted(unknown))}; it has {', '.join(sorted(known)) or 'none'}"
+        )
     async with store.storage.transaction() as tx:
         return await found.run(
             Request(tx, store.configuration, store.clock.now(), id, options, by, store.ledger.plan_intents)

@@ -74,7 +74,9 @@ class Dashboard:
 
     async def overview(self, request: Request) -> Response:
         """What came in and what was done, at a glance."""
-        shown = [self._shown(self.listings[name], await self._first(name, 10)) for name in OVERVIEW if name in self.listings]
+        shown = [
+            self._shown(self.listings[name], await self._first(name, 10)) for name in OVERVIEW if name in self.listings
+        ]
         return self._page(request, "overview.html", counts=await self._counts(), tables=shown)
 
     async def listing(self, request: Request) -> Response:
@@ -141,7 +143,9 @@ class Dashboard:
         return Shown(listing, shown)
 
     def _page(self, request: Request, template: str, *, status: int = 200, **values: Any) -> Response:
-        return self.pages.page(template, status=status, path=request.url.path, menu=list(self.listings.values()), **values)
+        return self.pages.page(
+            template, status=status, path=request.url.path, menu=list(self.listings.values()), **values
+        )
 
 
 def _reach(data: Any, path: str) -> Any:
@@ -157,5 +161,3 @@ def _link(column: str, value: Any) -> str | None:
     if column in {"ticket", "ticket.id", "ticket.number", "event"}:
         return f"/explain/{quote(value, safe='')}"
     return value if column.endswith("url") and value.startswith(("https://", "http://")) else None
-
-

@@ -31,7 +31,13 @@ class Pages:
         return HTMLResponse(self.environment.get_template(template).render(**values), status)
 
     def wrap(
-        self, body: str, *, title: str = "Cornerdesk", status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+        self,
+        body: str,
+        *,
+        title: str = "Cornerdesk",
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **values: Any,
     ) -> Response:
         """A plugin's page: `body` is a Jinja template of HTML, its `values` are escaped."""
         inner = Markup(self.environment.from_string(body).render(**values))  # noqa: S704 - rendered with autoescape

@@ -1,0 +1,5 @@
+"""`python -m cornerdesk` is `cornerdesk`."""
+
+from cornerdesk.cli import main
+
+main()

@@ -1,0 +1,93 @@
+"""The stage of the demo: an example company's folder, a mailbox, a help desk's stand-in, and `cornerdesk serve`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from cornerdesk.demo.mailbox import Mailbox
+from cornerdesk.testing.processes import Process, free_port
+
+COMPANY = Path(__file__).parent / "company"
+
+
+class Stage:
+    """Everything that runs during the demo. Enter to start it, leave to stop it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port, self.desk_port, self.mail_port = free_port(), free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.desk_url = f"http://127.0.0.1:{self.desk_port}"
+        self.webhook_secret = secrets.token_urlsafe(24)
+        self.token = secrets.token_urlsafe(24)
+        self.environment = {
+            "DEMO_PORT": str(self.port),
+            "DEMO_ZENDESK_URL": self.desk_url,
+            "DEMO_ZENDESK_SECRET": secrets.token_urlsafe(24),
+            "DEMO_WEBHOOK_SECRET": self.webhook_secret,
+            "DEMO_SMTP_PORT": str(self.mail_port),
+            "DEMO_API_TOKEN": self.token,
+        }
+        self.mailbox = Mailbox(self.mail_port)
+        self.desk = self._process(
+            "desk", "-m", "cornerdesk_zendesk.standin", "--port", str(self.desk_port),
+            "--receiver", f"{self.url}/webhooks/support", "--secret", self.webhook_secret,
+        )  # fmt: skip
+        self.serve = self._process("serve", "-m", "cornerdesk", "serve", "--config", str(folder / "cornerdesk.yaml"))
+        self.http = httpx.Client(timeout=10)
+
+    def __enter__(self) -> Stage:
+        shutil.copytree(COMPANY, self.folder, dirs_exist_ok=True)
+        try:
+            self.mailbox.start()
+            self.desk.start()
+            self.serve.start()
+            self.desk.wait_until_answers(f"{self.desk_url}/_standin/state")
+            self.serve.wait_until_answers(f"{self.url}/readyz")
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.http.close()
+        self.serve.stop()
+        self.desk.stop()
+        self.mailbox.stop()
+
+    def rows(self, listing: str, **filters: str) -> list[dict[str, Any]]:
+        """A list of Cornerdesk's, through its API."""
+        answer = self.http.get(
+            f"{self.url}/api/v1/{listing}",
+            params={"limit": "500", **filters},
+            headers={"authorization": f"Bearer {self.token}"},
+        )
+        answer.raise_for_status()
+        rows: list[dict[str, Any]] = answer.json()
+        return rows
+
+    def ask_desk(self, path: str, **body: Any) -> dict[str, Any]:
+        """Make something happen at the help desk: it sends its webhooks by itself."""
+        answer = self.http.post(f"{self.desk_url}/_standin/{path}", json=body)
+        answer.raise_for_status()
+        told: dict[str, Any] = answer.json()
+        return told
+
+    def desk_state(self) -> dict[str, Any]:
+        """What stands in the help desk now."""
+        state: dict[str, Any] = self.http.get(f"{self.desk_url}/_standin/state").json()
+        return state
+
+    def _process(self, name: str, *arguments: str) -> Process:
+        environment = {**self.environment, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
+        environment["PATH"] = os.environ.get("PATH", "")
+        return Process(arguments, environment=environment, output=self.folder / f"{name}.log", directory=self.folder)
