@@ -39,12 +39,13 @@ class Job:
 
 @dataclass(frozen=True)
 class HeldJob:
-    """A job that failed for good and waits for a person."""
+    """A job that failed for good and waits for a person. `reason` says why, as far as it is still known."""
 
     id: int
     name: str
     payload: bytes
     attempts: int
+    reason: str | None = None
 
 
 class RetryJob(RetryableError):

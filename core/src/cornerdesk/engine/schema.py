@@ -13,13 +13,13 @@ from pgqueuer.domain.settings import DBSettings
 
 from cornerdesk.engine.sqlite_tables import metadata
 
-__all__ = ["BRANCH", "FOLDER", "converge", "metadata", "pending", "pgqueuer_queries"]
+__all__ = ["BRANCH", "FOLDER", "SETTINGS", "converge", "metadata", "pending", "pgqueuer_queries"]
 
 BRANCH: Final = "engine"
 FOLDER: Final = Path(__file__).parent / "migrations"
 
 # Every name is said here, because PgQueuer would take them from variables such as $CHANNEL or $FUNCTION.
-_SETTINGS = DBSettings(
+SETTINGS = DBSettings(
     prefix="",
     db_schema=None,
     channel="ch_pgqueuer",
@@ -38,9 +38,9 @@ def pgqueuer_queries(driver: Driver) -> Queries:
     """PgQueuer's own repository over `driver`."""
     return Queries(
         driver,
-        qbe=qb.QueryBuilderEnvironment(_SETTINGS),
-        qbq=qb.QueryQueueBuilder(_SETTINGS),
-        qbs=qb.QuerySchedulerBuilder(_SETTINGS),
+        qbe=qb.QueryBuilderEnvironment(SETTINGS),
+        qbq=qb.QueryQueueBuilder(SETTINGS),
+        qbs=qb.QuerySchedulerBuilder(SETTINGS),
     )
 
 

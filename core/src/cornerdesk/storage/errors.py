@@ -61,13 +61,21 @@ def translated(place: str) -> Iterator[None]:
 
 
 @contextmanager
-def connecting(place: str) -> Iterator[None]:
-    """The same while a connection is being made, when an OSError can only be about the database."""
+def reaching(place: str) -> Iterator[None]:
+    """The same where nothing but the database is asked, so that any OSError is about it."""
     try:
         with translated(place):
             yield
     except (TimeoutError, OSError) as error:
         raise StorageUnavailable(f"the database {place} cannot be reached ({type(error).__name__})") from error
+
+
+@contextmanager
+def connecting(place: str) -> Iterator[None]:
+    """The same while a connection is being made, when a ValueError is about the address."""
+    try:
+        with reaching(place):
+            yield
     except ValueError:
         # The driver's text may quote a piece of the password.
         raise ConfigurationError(

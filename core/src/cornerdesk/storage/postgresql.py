@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from cornerdesk.storage.address import Address
 from cornerdesk.storage.deliveries import StoredDelivery, insert_postgresql
-from cornerdesk.storage.errors import connecting, translated
+from cornerdesk.storage.errors import connecting, reaching, translated
 from cornerdesk.storage.migration import Branch, MigrationStatus, TableSet, branches, engine_schema, status_of, upgrade
 from cornerdesk.storage.storage import Enqueue, Storage, settled
 from cornerdesk.storage.transaction import Transaction
@@ -139,7 +139,7 @@ class PostgresqlStorage(Storage):
                 await engine.dispose()
 
     async def ping(self) -> None:
-        with connecting(self.url):
+        with reaching(self.url):
             async with asyncio.timeout(_PING_TIMEOUT):
                 async with self._engine.connect() as connection:
                     await (await _raw(connection)).fetchval("SELECT 1")
