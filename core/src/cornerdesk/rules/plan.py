@@ -18,7 +18,9 @@ class PlannedEffect(FrozenModel):
         scope: what it is done once for: `event:["support","created:12"]`, `ticket:["support","12"]`, ...
         target: who or what it is done to.
         every: None: once for ever in this scope. Else once in any window of this length, which opens with the first.
-        position: the place of the action under `then`, so that two like ones are two.
+        rule_version: a hash of what the rule says.
+        not_before: do it then, not now.
+        internal: a timer or other inner step.
     """
 
     rule: str
@@ -33,11 +35,21 @@ class PlannedEffect(FrozenModel):
     internal: bool = False
 
 
+class RuleFailure(FrozenModel):
+    """An action of a rule that broke down while it planned; `error` is the kind of error, never its words."""
+
+    rule: str
+    action: str
+    error: str
+
+
 class Plan(FrozenModel):
-    """Everything the rules ask for on one snapshot. `fired` names the rules that did, in file order."""
+    """Everything the rules ask for on one snapshot. `fired` names the rules that did, in file order; `failures` the
+    actions that broke down, which keep no other action and no other rule from being planned."""
 
     effects: tuple[PlannedEffect, ...] = ()
     fired: tuple[str, ...] = ()
+    failures: tuple[RuleFailure, ...] = ()
 
 
 class ConditionResult(FrozenModel):
@@ -50,6 +62,7 @@ class ConditionResult(FrozenModel):
         origins: where each of these came from, by path (`vendor`, `directory accounts.csv:4`,
             `signal: "cancel next month"`, `default`); in JSON the field is called `from`.
         reason: why the value is None, else None.
+        parts: for `all`, `any`, `not`: the conditions in it.
     """
 
     text: str
@@ -57,6 +70,7 @@ class ConditionResult(FrozenModel):
     seen: dict[str, Any] = Field(default_factory=dict)
     origins: dict[str, str] = Field(default_factory=dict, serialization_alias="from")
     reason: str | None = None
+    parts: tuple[ConditionResult, ...] = ()
 
 
 class Explanation(FrozenModel):
