@@ -1,0 +1,321 @@
+"""The part of Zendesk's API that the adapter uses, over the stand-in's desk: addresses, answers, refusals."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from cornerdesk import JSON
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from cornerdesk_zendesk.standin.desk import Desk, RefusedError, Ticket, User, seconds
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Write:
+    """Something that the API was asked to do, and did: `note` is the text of a comment, `marker` what the update
+    carried under `metadata.cornerdesk`."""
+
+    method: str
+    path: str
+    ticket: int
+    note: str | None = None
+    public: bool | None = None
+    marker: str | None = None
+    tags: tuple[str, ...] = ()
+    changes: JSON = field(default_factory=dict)
+
+    def show(self) -> JSON:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What the API lets in; None lets any value in."""
+
+    client_id: str | None = None
+    client_secret: str | None = None
+    email: str | None = None
+    api_token: str | None = None
+
+
+class Api:
+    """Routes of the API. `writes` counts what was done; `requests` what was asked for.
+
+    Args:
+        rate_limit: requests a minute; more get a 429.
+        token_lifetime: seconds that a token lasts; None: for ever, and no `expires_in` is told.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        credentials: Credentials,
+        *,
+        rate_limit: int = 2500,
+        token_lifetime: float | None = None,
+    ) -> None:
+        self.desk = desk
+        self.writes: list[Write] = []
+        self.requests: list[tuple[str, str]] = []
+        self.tokens_given = 0
+        self._credentials = credentials
+        self._rate_limit = rate_limit
+        self._token_lifetime = token_lifetime
+        self._tokens: dict[str, float | None] = {}
+        self._refresh_tokens: set[str] = set()
+        self._window = (0, 0)
+
+    def routes(self) -> list[Route]:
+        def at(path: str, endpoint: Callable[[Request], Awaitable[Any]], method: str = "GET") -> Route:
+            return Route(path, self._guarded(endpoint), methods=[method])
+
+        ticket = "/api/v2/tickets/{ticket:int}"
+        return [
+            Route("/oauth/tokens", self._give_token, methods=["POST"]),
+            at("/api/v2/users/me", self._me),
+            at("/api/v2/users/show_many", self._users),
+            at("/api/v2/organizations/{organization:int}", self._organization),
+            at("/api/v2/groups", self._groups),
+            at("/api/v2/ticket_fields", self._fields),
+            at("/api/v2/custom_statuses", self._no_statuses),
+            at(ticket, self._ticket),
+            at(ticket, self._update, "PUT"),
+            at(f"{ticket}/comments", self._comments),
+            at(f"{ticket}/comments/count", self._count),
+            at(f"{ticket}/audits", self._audits),
+            at(f"{ticket}/tags", self._tags),
+            at(f"{ticket}/tags", self._add_tags, "PUT"),
+            at(f"{ticket}/tags", self._set_tags, "POST"),
+            at(f"{ticket}/tags", self._remove_tags, "DELETE"),
+        ]
+
+    # ── the way in ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _guarded(self, endpoint: Callable[[Request], Awaitable[Any]]) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            self.requests.append((request.method, request.url.path))
+            headers, over = self._rate()
+            if over:
+                return Response(
+                    "Sorry, too many requests.", 429, {**headers, "retry-after": headers["ratelimit-reset"]}
+                )
+            try:
+                self._admit(request)
+                data = await endpoint(request)
+            except RefusedError as refused:
+                return JSONResponse(refused.body, refused.status, headers)
+            status = 201 if request.method == "POST" else 200
+            return JSONResponse(data, status, headers)
+
+        return answer
+
+    def _rate(self) -> tuple[dict[str, str], bool]:
+        minute = int(time.time() // 60)
+        count = self._window[1] + 1 if self._window[0] == minute else 1
+        self._window = (minute, count)
+        left = str(max(0, self._rate_limit - count))
+        limit, reset = str(self._rate_limit), str(60 - int(time.time() % 60))
+        names = {"ratelimit-limit": limit, "ratelimit-remaining": left, "ratelimit-reset": reset}
+        return names | {"x-rate-limit": limit, "x-rate-limit-remaining": left}, count > self._rate_limit
+
+    def _admit(self, request: Request) -> None:
+        kind, _, value = request.headers.get("authorization", "").partition(" ")
+        if not kind and request.url.path == "/api/v2/users/me":
+            return
+        if kind == "Bearer" and value in self._tokens:
+            ends = self._tokens[value]
+            if ends is None or time.monotonic() < ends:
+                return
+        if kind == "Basic" and self._is_known(value):
+            return
+        raise RefusedError(401, "Couldn't authenticate you", "")
+
+    def _is_known(self, value: str) -> bool:
+        user, _, token = base64.b64decode(value, validate=False).decode("utf-8", "replace").partition(":")
+        email, _, mark = user.rpartition("/")
+        wanted = self._credentials
+        return mark == "token" and email == (wanted.email or email) != "" and token == (wanted.api_token or token) != ""
+
+    async def _give_token(self, request: Request) -> Response:
+        body = await request.json()
+        wanted = self._credentials
+        known = all(
+            body.get(name) and getattr(wanted, name) in (None, body[name]) for name in ("client_id", "client_secret")
+        )
+        if not known:
+            return JSONResponse({"error": "invalid_client", "error_description": "Client authentication failed"}, 401)
+        if body.get("grant_type") == "refresh_token":
+            if body.get("refresh_token") not in self._refresh_tokens:
+                return JSONResponse({"error": "invalid_grant", "error_description": "Not a valid refresh token"}, 400)
+            self._refresh_tokens.discard(body["refresh_token"])
+            self.revoke_tokens()
+        elif body.get("grant_type") != "client_credentials":
+            return JSONResponse({"error": "unsupported_grant_type"}, 400)
+        return JSONResponse(self.new_token())
+
+    def new_token(self) -> JSON:
+        """A token, as an answer of the token endpoint."""
+        token, refresh = secrets.token_hex(16), secrets.token_hex(16)
+        ends = None if self._token_lifetime is None else time.monotonic() + self._token_lifetime
+        self._tokens[token] = ends
+        self._refresh_tokens.add(refresh)
+        self.tokens_given += 1
+        answer: JSON = {"access_token": token, "refresh_token": refresh, "token_type": "bearer", "scope": "read write"}
+        return answer | ({} if self._token_lifetime is None else {"expires_in": self._token_lifetime})
+
+    def revoke_tokens(self) -> None:
+        """Every access token given so far is refused from now on."""
+        self._tokens.clear()
+
+    # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _me(self, request: Request) -> JSON:
+        if "authorization" not in request.headers:
+            return {"user": {"id": None, "name": "Anonymous user", "email": "invalid@example.com", "role": "end-user"}}
+        return {"user": self.desk.show_user(self.desk.own)}
+
+    async def _users(self, request: Request) -> JSON:
+        wanted = [int(part) for part in request.query_params.get("ids", "").split(",") if part.isdigit()]
+        users = [self.desk.show_user(self.desk.users[user]) for user in wanted if user in self.desk.users]
+        return {"users": users, "next_page": None, "previous_page": None, "count": len(users)}
+
+    async def _organization(self, request: Request) -> JSON:
+        organization = self.desk.organizations.get(request.path_params["organization"])
+        if organization is None:
+            raise RefusedError(404, "RecordNotFound", "Not found")
+        return {"organization": self.desk.show_organization(organization)}
+
+    async def _groups(self, request: Request) -> JSON:
+        return _page(request, "groups", [{"id": id_, "name": name} for id_, name in self.desk.groups.items()])
+
+    async def _fields(self, request: Request) -> JSON:
+        rows = [{"id": id_, "title": title, "type": "text"} for id_, title in self.desk.fields.items()]
+        return _page(request, "ticket_fields", rows)
+
+    async def _no_statuses(self, request: Request) -> JSON:
+        raise RefusedError(404, "RecordNotFound", "Not found")
+
+    async def _ticket(self, request: Request) -> JSON:
+        ticket = self._named(request)
+        answer: JSON = {"ticket": self.desk.show(ticket)}
+        beside = request.query_params.get("include", "").split(",")
+        if "users" in beside:
+            ids = {ticket.requester_id, ticket.submitter_id, ticket.assignee_id}
+            answer["users"] = [self.desk.show_user(self.desk.users[user]) for user in ids if user in self.desk.users]
+        if "organizations" in beside:
+            company = self.desk.organizations.get(ticket.organization_id or 0)
+            answer["organizations"] = [self.desk.show_organization(company)] if company else []
+        return answer
+
+    async def _comments(self, request: Request) -> JSON:
+        ticket = self._named(request)
+        rows = list(ticket.comments)
+        if request.query_params.get("sort") == "-created_at":
+            rows.reverse()
+        answer = _page(request, "comments", rows)
+        if request.query_params.get("include") == "users":
+            authors = dict.fromkeys(comment["author_id"] for comment in answer["comments"])
+            answer["users"] = [self.desk.show_user(self.desk.users[author]) for author in authors]
+        return answer
+
+    async def _count(self, request: Request) -> JSON:
+        ticket = self._named(request)
+        return {"count": {"value": len(ticket.comments), "refreshed_at": seconds(ticket.updated_at)}}
+
+    async def _audits(self, request: Request) -> JSON:
+        return _page(request, "audits", self._named(request).audits)
+
+    async def _tags(self, request: Request) -> JSON:
+        return {"tags": list(self._named(request).tags)}
+
+    # ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _update(self, request: Request) -> JSON:
+        ticket, body = self._named(request), (await request.json()).get("ticket", {})
+        self._keep_safe(ticket, body)
+        comment = body.get("comment") or {}
+        text = comment.get("body") or comment.get("html_body")
+        changes = self._changes(body)
+        tags = body.get("tags")
+        custom = body.get("metadata") or {}
+        audit = self.desk.update(
+            ticket,
+            self._author(comment),
+            comment=text,
+            public=comment.get("public"),
+            changes=changes,
+            add_tags=tags or (),
+            remove_tags=[] if tags is None else set(ticket.tags) - set(tags),  # `tags` in here replaces them all
+            custom=custom,
+        )
+        self._note(request, ticket, note=text, public=comment.get("public"), marker=custom.get("cornerdesk"),
+                   changes=changes)  # fmt: skip
+        return {"ticket": self.desk.show(ticket), "audit": audit}
+
+    def _changes(self, body: Mapping[str, Any]) -> JSON:
+        names = ("status", "priority", "type", "subject", "assignee_id", "group_id")
+        changes = {name: body[name] for name in names if name in body}
+        if (email := body.get("assignee_email")) is not None:
+            found = [user.id for user in self.desk.users.values() if user.email == email and user.role != "end-user"]
+            if not found:
+                told = [{"description": "Assignee: is invalid"}]
+                raise RefusedError(422, "RecordInvalid", "Record validation errors", {"assignee": told})
+            changes["assignee_id"] = found[0]
+        return changes
+
+    def _author(self, comment: Mapping[str, Any]) -> User:
+        return self.desk.users.get(comment.get("author_id") or 0, self.desk.own)
+
+    async def _add_tags(self, request: Request) -> JSON:
+        ticket, body = self._named(request), await request.json()
+        self._keep_safe(ticket, body)
+        return self._tagged(request, ticket, body["tags"], ())
+
+    async def _set_tags(self, request: Request) -> JSON:
+        ticket, tags = self._named(request), (await request.json())["tags"]
+        return self._tagged(request, ticket, tags, set(ticket.tags) - set(tags))
+
+    async def _remove_tags(self, request: Request) -> JSON:
+        ticket, body = self._named(request), await request.json()
+        self._keep_safe(ticket, body)
+        return self._tagged(request, ticket, (), body["tags"])
+
+    def _tagged(self, request: Request, ticket: Ticket, add: Any, remove: Any) -> JSON:
+        self.desk.update(ticket, self.desk.own, add_tags=add, remove_tags=remove)
+        self._note(request, ticket, tags=tuple(add) or tuple(remove))
+        return {"tags": list(ticket.tags)}
+
+    def _keep_safe(self, ticket: Ticket, body: Mapping[str, Any]) -> None:
+        """`safe_update: false` counts as true, too (4.2)."""
+        if "safe_update" in body and body.get("updated_stamp") != seconds(ticket.updated_at):
+            raise RefusedError(409, "UpdateConflict", "Safe Update prevented the update due to outdated ticket data")
+
+    def _named(self, request: Request) -> Ticket:
+        return self.desk.ticket(request.path_params["ticket"])
+
+    def _note(self, request: Request, ticket: Ticket, **more: Any) -> None:
+        self.writes.append(Write(request.method, request.url.path, ticket.id, **more))
+
+
+def _page(request: Request, name: str, rows: list[JSON]) -> JSON:
+    """By cursor, which is the place in the list; without `page[size]` all of it."""
+    size = int(request.query_params.get("page[size]", "0"))
+    if not size:
+        return {name: rows, "next_page": None, "previous_page": None, "count": len(rows)}
+    start = int(request.query_params.get("page[after]", "0"))
+    end = start + min(size, 100)
+    more = end < len(rows)
+    return {
+        name: rows[start:end],
+        "meta": {"has_more": more, "after_cursor": str(end) if more else None, "before_cursor": None},
+        "links": {"next": None, "prev": None},
+    }
