@@ -111,7 +111,7 @@ class PrioritySettings(ActionSettings):
 class StatusSettings(ActionSettings):
     """`status: open`."""
 
-    to: Literal[Status.OPEN, Status.PENDING, Status.ON_HOLD, Status.SOLVED, Status.CLOSED] = Field(
+    to: Literal["open", "pending", "on_hold", "solved", "closed"] = Field(
         description="open, pending, on_hold, solved or closed"
     )
 
@@ -225,7 +225,7 @@ class StatusAction(RepeatableAction[StatusSettings]):
     requires = frozenset({Capability.STATUS})
 
     def plan(self, settings: StatusSettings, context: PlanContext) -> Sequence[Intent]:
-        return (Intent(target=settings.to.value, payload={"to": settings.to.value}),)
+        return (Intent(target=settings.to, payload={"to": settings.to}),)
 
     def echoes(self, effect: Effect) -> Sequence[str]:
         return (field_hint("status", effect.payload["to"]),)
