@@ -1,5 +1,6 @@
 """Cornerdesk: the public names, and nothing else. Plugins import only from here and from `cornerdesk.testing`."""
 
+from cornerdesk.accounts.domains import company_domain, is_free_mail
 from cornerdesk.actions import (
     Action,
     ActionSettings,
@@ -186,11 +187,13 @@ __all__ = [
     "check_signature",
     "check_window",
     "clean_text",
+    "company_domain",
     "error_code",
     "field_hint",
     "hookimpl",
     "hookspec",
     "html_to_text",
+    "is_free_mail",
     "load_json",
     "message_hint",
     "new_id",
