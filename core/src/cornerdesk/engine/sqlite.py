@@ -44,11 +44,7 @@ class SqliteBackend:
         return refused
 
     async def waiting(self) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for name, _, status, count in await self._storage.read(statements.sizes):
-            if status != "failed":
-                found[name] = found.get(name, 0) + count
-        return found
+        return await self._storage.read(statements.waiting_jobs)
 
     async def prune(self, kept: float) -> None:
         """Nothing: a job that is done is deleted, and there is no log."""

@@ -135,7 +135,7 @@ def _job(row: PickedRow, worker: types.QueueManagerId) -> models.Job:
     picked_at = models.utc_now()
     return models.Job.model_construct(
         id=types.JobId(row.id),
-        priority=row.priority,
+        priority=-row.rank,
         created=time_of(row.created),
         updated=picked_at,
         heartbeat=picked_at,

@@ -20,7 +20,7 @@ _DUE_AT_ONCE = 1_000
 """Timers that come due together are let into the queue in portions, so that the writer is not kept long."""
 
 _INSERT = """
-INSERT INTO engine_jobs (name, payload, priority, status, execute_after, dedupe_key, created)
+INSERT INTO engine_jobs (name, payload, rank, status, execute_after, dedupe_key, created)
 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
 _LET_IN = """
@@ -29,17 +29,17 @@ UPDATE engine_jobs SET status = 'queued' WHERE id IN (
     WHERE status = 'deferred' AND name = ? AND execute_after <= ? ORDER BY execute_after LIMIT ?)
 """
 _NEXT = """
-SELECT priority, id FROM engine_jobs INDEXED BY ix_engine_jobs_queued
-WHERE status = 'queued' AND name = ? ORDER BY priority DESC, id LIMIT ?
+SELECT rank, id FROM engine_jobs INDEXED BY ix_engine_jobs_queued
+WHERE status = 'queued' AND name = ? ORDER BY rank, id LIMIT ?
 """
 _ABANDONED = """
-SELECT priority, id, name FROM engine_jobs INDEXED BY ix_engine_jobs_picked
+SELECT rank, id, name FROM engine_jobs INDEXED BY ix_engine_jobs_picked
 WHERE status = 'picked' AND heartbeat < ?
 """
 _HELD_BY = "SELECT count(*) FROM engine_jobs INDEXED BY ix_engine_jobs_picked WHERE status = 'picked' AND worker = ?"
 _PICK = """
 UPDATE engine_jobs SET status = 'picked', worker = ?, heartbeat = ? WHERE id = ?
-RETURNING id, name, payload, priority, attempts, execute_after, created
+RETURNING id, name, payload, rank, attempts, execute_after, created
 """
 _SOONEST = """
 SELECT min(execute_after) FROM engine_jobs INDEXED BY ix_engine_jobs_deferred WHERE status = 'deferred' AND name = ?
@@ -57,7 +57,7 @@ class PickedRow(NamedTuple):
     id: int
     name: str
     payload: bytes
-    priority: int
+    rank: int
     attempts: int
     execute_after: int
     created: int
@@ -95,7 +95,7 @@ def insert_jobs(connection: sqlite3.Connection, requests: Sequence[JobRequest]) 
     for one in requests:
         after = moment if one.not_before is None else int(one.not_before.timestamp() * SECOND)
         status = "deferred" if after > moment else "queued"
-        rows.append((one.name, one.payload, one.priority, status, after, one.dedupe_key, moment))
+        rows.append((one.name, one.payload, -one.priority, status, after, one.dedupe_key, moment))
     connection.executemany(_INSERT, rows)
 
 
@@ -117,11 +117,10 @@ def take_jobs(connection: sqlite3.Connection, taking: Taking) -> tuple[list[Pick
 
 def _candidates(connection: sqlite3.Connection, taking: Taking, moment: int, room: int) -> Iterable[tuple[int, int]]:
     for name in taking.names:
-        for priority, one in connection.execute(_NEXT, (name, room)):
-            yield -priority, one
-    for priority, one, name in connection.execute(_ABANDONED, (moment - taking.stale,)):
+        yield from connection.execute(_NEXT, (name, room))
+    for rank, one, name in connection.execute(_ABANDONED, (moment - taking.stale,)):
         if name in taking.names:
-            yield -priority, one
+            yield rank, one
 
 
 def _outlook(connection: sqlite3.Connection, names: Sequence[str]) -> Outlook:
@@ -189,12 +188,9 @@ def failed_jobs(connection: sqlite3.Connection, limit: int) -> list[HeldJob]:
     return [HeldJob(*row) for row in connection.execute(_FAILED, (limit,))]
 
 
-def sizes(connection: sqlite3.Connection) -> list[tuple[str, int, str, int]]:
-    """(name, priority, status, how many); a deferred job counts as queued, as it does for PgQueuer."""
-    return connection.execute(
-        "SELECT name, priority, CASE status WHEN 'deferred' THEN 'queued' ELSE status END AS state, count(*)"
-        " FROM engine_jobs GROUP BY name, priority, state"
-    ).fetchall()
+def waiting_jobs(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many jobs of each name wait or run."""
+    return dict(connection.execute("SELECT name, count(*) FROM engine_jobs WHERE status <> 'failed' GROUP BY name"))
 
 
 def take_over(connection: sqlite3.Connection) -> None:

@@ -1,8 +1,8 @@
 """The engine's tables on SQLite, where PgQueuer's own schema does not run. Times are microseconds since 1970.
 
-A job's `status` is `queued` (to be run now), `deferred` (not before `execute_after`), `picked` (being run by `worker`,
-who was alive at `heartbeat`) or `failed` (held). Deferred jobs are a status of their own, so that a hundred thousand
-timers are never walked over when the next job is looked for.
+`rank` is the negated priority: the lowest is first. A job's `status` is `queued` (to be run now), `deferred` (not before
+`execute_after`), `picked` (being run by `worker`, who was alive at `heartbeat`) or `failed` (held). Deferred jobs are a
+status of their own, so that a hundred thousand timers are never walked over when the next job is looked for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ jobs = Table(
     Column("id", Integer, primary_key=True),
     Column("name", String, nullable=False),
     Column("payload", LargeBinary, nullable=False),
-    Column("priority", Integer, nullable=False),
+    Column("rank", Integer, nullable=False),
     Column("status", String, nullable=False),
     Column("execute_after", Integer, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
@@ -28,7 +28,7 @@ jobs = Table(
     Column("heartbeat", Integer),
     Column("created", Integer, nullable=False),
     Column("reason", String),
-    Index("ix_engine_jobs_queued", "name", text("priority DESC"), "id", sqlite_where=text("status = 'queued'")),
+    Index("ix_engine_jobs_queued", "name", "rank", "id", sqlite_where=text("status = 'queued'")),
     Index("ix_engine_jobs_deferred", "name", "execute_after", sqlite_where=text("status = 'deferred'")),
     Index("ix_engine_jobs_picked", "heartbeat", sqlite_where=text("status = 'picked'")),
     Index("ix_engine_jobs_failed", "created", sqlite_where=text("status = 'failed'")),

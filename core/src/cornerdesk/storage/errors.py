@@ -67,7 +67,7 @@ def reaching(place: str) -> Iterator[None]:
         with translated(place):
             yield
     except (TimeoutError, OSError) as error:
-        raise StorageUnavailable(f"the database {place} cannot be reached ({type(error).__name__})") from error
+        raise StorageUnavailable(f"the database {place} cannot be used: {_reason_without_code(error)}") from error
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def _reason_without_code(error: BaseException) -> str | None:
     if isinstance(error, TimeoutError):
         return "it does not answer in time"
     if isinstance(error, OSError):
-        return "the connection was lost"
+        return f"it cannot be reached ({type(error).__name__})"
     # asyncpg has no class of its own for "connection is closed"; its misuse errors say "operation".
     if isinstance(error, asyncpg.InterfaceError) and "connection" in str(error) and "closed" in str(error):
         return "the connection was lost"

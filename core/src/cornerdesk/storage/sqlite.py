@@ -63,8 +63,6 @@ class SqliteStorage(Storage):
         stack.push_async_callback(engine.dispose)
         self._writer = await stack.enter_async_context(engine.connect())
         self._raw = await _raw(self._writer)
-        # The first statement of SQLAlchemy's own opened its transaction; ours are opened by hand.
-        await self._writer.rollback()
 
     async def aclose(self) -> None:
         await settled(self._closing.aclose())
@@ -81,22 +79,32 @@ class SqliteStorage(Storage):
             tx = Transaction(self._writer)
             with translated(self.url):
                 try:
-                    yield tx, await self._raw.call(begin)
+                    yield tx, await (await self._live()).call(begin)
                 except BaseException:
-                    await settled(self._end(_roll_back))
+                    await settled(self._roll_back())
                     raise
-                await settled(self._end(_commit, tx))
+                await settled(self._commit(tx))
 
-    async def _end(self, end: Work[None], tx: Transaction | None = None) -> None:
+    async def _commit(self, tx: Transaction) -> None:
         try:
-            await self._raw.call(end)
+            await self._raw.call(_commit)
         except BaseException:
-            await self._raw.call(_roll_back)
+            await self._roll_back()
             raise
-        finally:
-            await self._writer.rollback()
-        for callback in tx.committed if tx else ():
+        await self._writer.rollback()
+        for callback in tx.committed:
             callback()
+
+    async def _roll_back(self) -> None:
+        await self._raw.end(_roll_back)
+        # SQLAlchemy's own notion of a transaction, which begins with its first statement, ends too.
+        await self._writer.rollback()
+
+    async def _live(self) -> SqliteConnection:
+        """The writer, opened anew when a cancelled statement has closed it."""
+        if not self._raw.alive:
+            self._raw = await _raw(self._writer)
+        return self._raw
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
@@ -107,7 +115,7 @@ class SqliteStorage(Storage):
                 try:
                     yield Transaction(connection)
                 finally:
-                    await settled(raw.call(_roll_back))
+                    await settled(raw.end(_roll_back))
 
     async def store_deliveries(self, batch: Sequence[StoredDelivery], enqueue: Enqueue) -> set[str]:
         if not batch:
@@ -127,7 +135,7 @@ class SqliteStorage(Storage):
         """
         async with self._writing:
             with translated(self.url):
-                return await settled(self._raw.call(partial(_in_transaction, work, durable)))
+                return await settled((await self._live()).call(partial(_in_transaction, work, durable)))
 
     async def read(self, work: Work[T]) -> T:
         """Run `work`, which only reads, in one trip to a reader's thread."""

@@ -6,6 +6,7 @@ a trip costs more than most statements.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -41,6 +42,16 @@ class SqliteConnection(aiosqlite.Connection):
     async def call(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in the connection's thread."""
         return await self._execute(work, self._conn)  # type: ignore[no-any-return, no-untyped-call]
+
+    @property
+    def alive(self) -> bool:
+        """False once it is closed: SQLAlchemy throws a connection away when a statement on it is cancelled."""
+        return self._running and self._connection is not None
+
+    async def end(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Commit or roll back; a connection that is closed has rolled back already."""
+        if self.alive:
+            await self.call(work)
 
     def cursor(self) -> OneTripCursor:  # type: ignore[override]
         return OneTripCursor(self)
@@ -109,7 +120,12 @@ async def connect_sqlite(file: Path, *, writer: bool) -> SqliteConnection:
     connection = SqliteConnection(partial(_connect, file, writer), 64)
     # A program that ends without closing must not hang on the thread.
     connection._thread.daemon = True
-    await connection
+    try:
+        await connection
+    except BaseException:
+        # aiosqlite tells its thread to end and does not wait for it; its last word must find our loop still there.
+        await asyncio.to_thread(connection._thread.join)
+        raise
     return connection
 
 

@@ -16,7 +16,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("payload", sa.LargeBinary(), nullable=False),
-        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
         sa.Column("execute_after", sa.Integer(), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
@@ -28,8 +28,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
-    indexes: tuple[tuple[str, list[str | sa.TextClause], str], ...] = (
-        ("ix_engine_jobs_queued", ["name", sa.text("priority DESC"), "id"], "status = 'queued'"),
+    indexes: tuple[tuple[str, list[str], str], ...] = (
+        ("ix_engine_jobs_queued", ["name", "rank", "id"], "status = 'queued'"),
         ("ix_engine_jobs_deferred", ["name", "execute_after"], "status = 'deferred'"),
         ("ix_engine_jobs_picked", ["heartbeat"], "status = 'picked'"),
         ("ix_engine_jobs_failed", ["created"], "status = 'failed'"),
