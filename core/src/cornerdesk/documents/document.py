@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cornerdesk.documents.nodes import Node, Place
@@ -46,7 +46,7 @@ class Document:
 
     def __post_init__(self) -> None:
         for node in _secretive(self.root):
-            self._mask(node)
+            self.hide_node(node)
 
     def __repr__(self) -> str:
         return f"Document({self.file!r})"
@@ -99,18 +99,27 @@ class Document:
     def hide(self, path: Path) -> None:
         """From now on no error shows the value at this path, written in clear as it may be."""
         if (node := self.node(path)) is not None:
-            self._mask(node)
+            self.hide_node(node)
 
     def keeps_silent(self, text: str) -> bool:
         """Whether the text holds nothing that no error may hold."""
         folded = text.casefold()
         return not any(_holds(folded, secret.casefold()) for secret in self.secrets)
 
-    def _mask(self, node: Node) -> None:
-        for scalar in _scalars(node):
-            self._masks.add((scalar.start, scalar.end))
-            if isinstance(scalar.content, str):
-                self.secrets.add(scalar.content)
+    def hide_node(self, node: Node) -> None:
+        """The same for a node, which need not be one of the document's own."""
+        if node.content is not None:
+            self._masks.add((node.start, node.end))
+            self.secrets.update(_texts(node))
+
+    def shown(self, problems: Iterable[Problem]) -> list[Problem]:
+        """The problems with their lines as they may be shown by now: what is secret is often learnt later."""
+        return [
+            replace(found, source=self.line(found.line) or None)
+            if found.file == self.file and found.source is not None and found.line is not None
+            else found
+            for found in problems
+        ]
 
     def problem(
         self,
@@ -140,15 +149,17 @@ def _masked(letters: Sequence[str]) -> list[str]:
     ]
 
 
-def _scalars(node: Node) -> Iterator[Node]:
+def _texts(node: Node) -> Iterator[str]:
+    """Every text in it, keys too: `secret: {abc}` is a slip of the pen."""
     if isinstance(node.content, dict):
+        yield from node.content
         for _, child in node.content.values():
-            yield from _scalars(child)
+            yield from _texts(child)
     elif isinstance(node.content, list):
         for child in node.content:
-            yield from _scalars(child)
-    elif node.content is not None:
-        yield node
+            yield from _texts(child)
+    elif isinstance(node.content, str):
+        yield node.content
 
 
 def _secretive(node: Node | None) -> Iterator[Node]:

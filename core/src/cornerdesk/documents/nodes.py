@@ -90,12 +90,14 @@ class _Open:
 class Builder:
     """Builds the one document's root from events; faults that leave it readable are gathered in `faults`.
 
-    `last` is where the last event ended: what the parser broke down over stands behind it.
+    `last` is where the last event ended: what the parser broke down over stands behind it. `dropped` holds values whose
+    key was there already.
     """
 
     faults: list[Fault] = field(default_factory=list)
     root: Node | None = None
     last: Place | None = None
+    dropped: list[Node] = field(default_factory=list)
     _open: list[_Open] = field(default_factory=list)
     _anchors: dict[str, Node] = field(default_factory=dict)
     _documents: int = 0
@@ -218,7 +220,8 @@ class Builder:
             (key, place), parent.key = parent.key, None
             if key == "<<" and self._takes_over(parent, node):
                 return
-            parent.node.content.setdefault(key, (place, node))
+            if parent.node.content.setdefault(key, (place, node))[1] is not node:
+                self.dropped.append(node)
 
     def _takes_over(self, parent: _Open, node: Node) -> bool:
         bases = node.content if isinstance(node.content, list) else [node]

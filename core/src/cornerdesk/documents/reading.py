@@ -89,6 +89,8 @@ def read_text(text: str, name: str, *, problems: list[Problem] | None = None) ->
     except _PARSER_FAULTS as error:
         raise _refusal(name, lines, builder.faults, explain(error, builder.last)) from None
     document = Document(name, _data(root), lines, root)
+    for node in builder.dropped:
+        document.hide_node(node)
     found = [document.problem_at(f.place.line, f.place.column, f.message, f.expected) for f in builder.faults]
     if problems is None and found:
         raise ConfigurationError(found)

@@ -22,7 +22,11 @@ _QUOTES = "quotes around a text that holds ': ', ' #' or starts with one of @ ` 
 _ANY = "`key: value`, `- item`, and text in quotes"
 _MEANINGS: tuple[tuple[str, str, str | None], ...] = (
     ("'\\t' that cannot start", "a tab stands where the line is indented", "spaces: YAML allows no tabs there"),
-    ("mapping values are not allowed", "a second ': ' stands in this line, or it is indented wrongly", _QUOTES),
+    (
+        "mapping values are not allowed",
+        "no ': ' can stand here: a text with one needs quotes, or a line above lacks its own",
+        _QUOTES,
+    ),
     ("that cannot start any token", "a text cannot start with this character", _QUOTES),
     ("could not find expected ':'", "the line before looks like a key without its ':'", "`key: value`"),
     ("unexpected end of stream", "the quote that opens here is never closed", "a closing quote"),
@@ -55,8 +59,8 @@ def explain(error: Exception, last: Place | None) -> Complaint:
         return Complaint(last, "this, or what follows it, is not YAML that can be read", _ANY)
     problem = str(error.problem or "")
     mark = error.problem_mark or error.context_mark
-    if "unexpected end of stream" in problem or "<stream end>" in problem:
-        mark = error.context_mark or mark  # the place where it opens tells more than the end of the file
+    if any(part in problem for part in ("unexpected end of stream", "<stream end>", "but got ':'")):
+        mark = error.context_mark or mark  # the place where it opens tells more than where it cannot go on
     place = None if mark is None else Place(mark.line + 1, mark.column + 1)
     for part, message, expected in _MEANINGS:
         if part in problem:

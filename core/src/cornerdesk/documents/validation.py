@@ -66,6 +66,9 @@ class _Teller:
 
     def tell(self, errors: Iterable[Any]) -> list[Problem]:
         located = [self._locate(error) for error in errors]
+        for item in located:  # the value of a key nobody knows may be a secret whose key is misspelt
+            if item.error["type"] == "extra_forbidden":
+                self.document.hide((*self.at, *item.path))
         forks: dict[Path, list[_Located]] = {}
         found = []
         for item in located:
@@ -134,9 +137,7 @@ class _Teller:
         return self.document.problem((*self.at, *path[:-1]), message, self._about(path), key=True)
 
     def _extra(self, path: Path) -> Problem:
-        """The value of a key nobody knows is not shown: it may be a secret whose key is misspelt."""
         full, name = (*self.at, *path), str(path[-1])
-        self.document.hide(full)
         known = list(fields_of(self.model, path[:-1]))
         siblings = _value(self.data, path[:-1])
         free = [key for key in known if not (isinstance(siblings, Mapping) and key in siblings)]
@@ -158,11 +159,12 @@ class _Teller:
     def _refused(self, item: _Located) -> list[Problem]:
         full = (*self.at, *item.path)
         words = wording.own_words(item.error)
+        whole = isinstance(_value(self.data, item.path), Mapping)  # its key tells more than where it begins
         if full in self.document.written:
             words = f"what {self.document.written[full]} stands for is not right here"
         elif not self.document.keeps_silent(words):
             words = "what stands here is not right"
-        return self._place(item.path, f"{self._label(item.path)}: {words}", None, key=item.key)
+        return self._place(item.path, f"{self._label(item.path)}: {words}", None, key=item.key or whole)
 
     def _place(
         self, path: Path, message: str, expected: str | None, guess: str | None = None, key: bool = False

@@ -73,7 +73,13 @@ def choices(error: Mapping[str, Any]) -> list[str]:
 def is_mismatch(error: Mapping[str, Any]) -> bool:
     """Whether the value is of another kind altogether, rather than the right kind with something wrong in it."""
     kind = str(error["type"])
-    return kind.endswith(("_type", "_parsing")) or kind in ("is_instance_of", "none_required", "literal_error", "enum")
+    return kind.endswith(("_type", "_parsing")) or kind in (
+        "is_instance_of",
+        "int_from_float",
+        "none_required",
+        "literal_error",
+        "enum",
+    )
 
 
 def own_words(error: Mapping[str, Any]) -> str:

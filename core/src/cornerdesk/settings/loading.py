@@ -62,7 +62,7 @@ class _Loading:
         }
         self.problems += _plain_problems(document, data)
         self.problems += _accounts_problems(document, data.get("accounts"), self.path.parent)
-        problems = [*sorted(dict.fromkeys(self.problems), key=_place), *self.elsewhere]
+        problems = [*_in_order(document, self.problems), *self.elsewhere]
         if problems or file is None:
             raise ConfigurationError(problems)
         plain = {name: getattr(file, name) for name in ("database", "server", "accounts", "late_after")}
@@ -88,13 +88,13 @@ class _Loading:
             self.problems.append(problem)
             return {}
         found: list[Problem] = []
-        features: dict[str, Feature] = {}
         try:
-            features, wrong = read_features(self._read(path, found))
-            found += wrong
+            catalogue = self._read(path, found)
         except ConfigurationError as error:
-            found += error.problems
-        self.elsewhere += sorted(dict.fromkeys(found), key=_place)
+            self.elsewhere += error.problems
+            return {}
+        features, wrong = read_features(catalogue)
+        self.elsewhere += _in_order(catalogue, [*found, *wrong])
         return features
 
     def _rule_files(self, document: Document, patterns: Any) -> Iterator[Path]:
@@ -112,8 +112,9 @@ class _Loading:
             seen.update(matches)
 
 
-def _place(problem: Problem) -> tuple[int, int]:
-    return problem.line or 0, problem.column or 0
+def _in_order(document: Document, problems: list[Problem]) -> list[Problem]:
+    shown = dict.fromkeys(document.shown(problems))
+    return sorted(shown, key=lambda problem: (problem.line or 0, problem.column or 0))
 
 
 def _without_empty_parts(data: dict[str, Any]) -> dict[str, Any]:

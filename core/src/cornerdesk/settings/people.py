@@ -28,7 +28,9 @@ def read_people(document: Document, section: Any) -> tuple[dict[str, Person], li
             continue  # told already by the file's own model
         person, found = validate(document, Person, data, ("people", name))
         problems += found
+        misspelt = any(problem.nearest == "email" for problem in found)
         problems += _problems(document, name, data)
+        problems += () if misspelt else _unreachable(document, name, data)
         if person is not None:
             people[name] = person.model_copy(update={"key": name})
     return people, problems
@@ -57,13 +59,14 @@ def _channel_problems(document: Document, at: DataPath, data: dict[str, Any]) ->
         path: DataPath = (*at, "notify", index)
         if isinstance(channel, str) and path not in document.unresolved and not _CHANNEL.match(channel):
             yield document.problem(path, f'item {index + 1} of "notify" names no channel', "email, slack:U123 or alike")
-    if "email" in channels and data.get("email") is None:
-        yield document.problem(
-            at,
-            f'"{at[-1]}" is told by e-mail and has no address',
-            '"email", or other channels under "notify"',
-            key=True,
-        )
+
+
+def _unreachable(document: Document, name: str, data: dict[str, Any]) -> Iterator[Problem]:
+    channels = data.get("notify", ["email"])
+    if isinstance(channels, list) and "email" in channels and data.get("email") is None:
+        expected = '"email", or other channels under "notify"'
+        message = f'"{name}" is told by e-mail and has no address'
+        yield document.problem(("people", name), message, expected, key=True)
 
 
 def _is_email(text: str) -> bool:
