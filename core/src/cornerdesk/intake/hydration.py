@@ -18,6 +18,7 @@ from cornerdesk.clock import Clock
 from cornerdesk.errors import CornerdeskError, RejectedError, UnsupportedError
 from cornerdesk.intake.facts import ToldFact, known_person
 from cornerdesk.intake.metrics import ProcessingMetrics
+from cornerdesk.intake.text import with_clean_text
 from cornerdesk.model import Actor, ActorKind, EventKind, Ticket
 
 CACHED = 1_000
@@ -110,7 +111,7 @@ class Hydrator:
             self._metrics.fetches.labels(source, "failed").inc()
             raise
         self._metrics.fetches.labels(source, "fetched").inc()
-        fetched = Fetched(state, self._clock.now())
+        fetched = Fetched(with_clean_text(state), self._clock.now())
         self._cache[source, ticket] = fetched
         self._cache.move_to_end((source, ticket))
         if len(self._cache) > CACHED:

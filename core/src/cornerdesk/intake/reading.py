@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from cornerdesk.adapters.interface import Adapter, Delivery
 from cornerdesk.errors import RejectedError
 from cornerdesk.intake.facts import ToldFact, checked_fields
+from cornerdesk.intake.text import may_hold_broken_text, with_clean_text
 
 State = str
 DONE, IGNORED, DEAD = "done", "ignored", "dead"
@@ -49,7 +50,10 @@ def read(row: Mapping[str, Any], adapters: Mapping[str, Adapter]) -> ReadDeliver
     delivery = Delivery(headers=row["headers"], body=row["body"], received_at=row["received_at"])
     try:
         reading = adapter.read(delivery)
-        facts = tuple(ToldFact(row["id"], fact, checked_fields(fact)) for fact in reading.facts)
+        told = reading.facts
+        if may_hold_broken_text(delivery.body):
+            told = tuple(with_clean_text(fact) for fact in told)
+        facts = tuple(ToldFact(row["id"], fact, checked_fields(fact)) for fact in told)
     except RejectedError as error:
         return ReadDelivery(**known, state=DEAD, reason=str(error))
     except ValidationError as error:
