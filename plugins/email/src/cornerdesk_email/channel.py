@@ -102,9 +102,9 @@ class EmailChannel(Channel):
             await client.login(settings.username, settings.password.get_secret_value())
         except aiosmtplib.SMTPAuthenticationError as error:
             if 400 <= error.code < 500:
-                raise RetryableError(f"mail server {settings.host} cannot check our login now ({error.code})") from None
+                raise RetryableError(f"mail server {settings.host} cannot check our login ({error.code})") from None
             raise CredentialsError(
-                f"mail server {settings.host} refuses our login ({error.code}); see `plugins: email: username, password`"
+                f"mail server {settings.host} refuses our login ({error.code}); see `plugins: email: password`"
             ) from None
         except (aiosmtplib.SMTPResponseException, aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError):
             raise

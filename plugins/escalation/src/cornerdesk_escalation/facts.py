@@ -73,9 +73,8 @@ def shorten(text: str, limit: int) -> str:
     """At most `limit` characters, cut at a word where there is one near."""
     if len(text) <= limit:
         return text
-    head = text[: limit - 1]
-    space = max(head.rfind(" "), head.rfind("\n"))
-    return (head[:space] if space > limit * 2 // 3 else head).rstrip() + "…"
+    space = max(text.rfind(" ", 0, limit), text.rfind("\n", 0, limit))
+    return text[: space if space > limit * 2 // 3 else limit - 1].rstrip() + "…"
 
 
 def visible(text: str) -> str:

@@ -200,9 +200,7 @@ def _until(
         return also.strip() or None
     done = {each.step for each in told}
     rest = [name for step, name in enumerate(escalation.chain) if step not in done]
-    following = (
-        f"After that {_called(configuration, rest[0])} is told." if rest else "After that nobody is left to tell."
-    )
+    following = f"After that {_called(configuration, rest[0])} is told." if rest else "You are the last to be told."
     return f"Please answer by {local_time(escalation.due_at, person)}. {following}{also}"
 
 

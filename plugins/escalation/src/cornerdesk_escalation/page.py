@@ -140,7 +140,7 @@ def _page(
 ) -> Response:
     if escalation is not None:
         values |= {"facts": escalation.facts, "reason": escalation.reason}
-    response = context.render(template, **values)
+    response = context.render(template, title="Escalation", **values)
     response.status_code = status
     response.headers.update(HEADERS)
     return response
