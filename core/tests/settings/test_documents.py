@@ -192,6 +192,11 @@ def test_files_of_another_encoding_or_size_are_refused(
     assert (problem.line, problem.column) == (line, column)
 
 
+def test_a_line_on_which_the_parser_would_work_for_minutes_is_refused() -> None:
+    (problem,) = problems_of("a: 1\nb: " + "!" * 500_000)
+    assert (problem.line, problem.message) == (2, "the line is too long")
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
     path = tmp_path / "f.yaml"
     path.write_bytes(b"\xef\xbb\xbfa: 1\r\nb: {x}\r\n")

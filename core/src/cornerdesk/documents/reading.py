@@ -16,6 +16,8 @@ from cornerdesk.errors import ConfigurationError, Problem
 
 LARGEST = 1_000_000
 """Bytes of a file at most."""
+LONGEST_LINE = 20_000
+"""Characters of a line at most: the parser takes time by the square of some words' length."""
 
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
@@ -81,6 +83,12 @@ def read_text(text: str, name: str, *, problems: list[Problem] | None = None) ->
     text = text.removeprefix("\ufeff")
     lines = _BREAK.split(text)
     _refuse_control_characters(text, name)
+    if long := next((number for number, line in enumerate(lines, 1) if len(line) > LONGEST_LINE), None):
+        message, expected = (
+            "the line is too long",
+            f"at most {LONGEST_LINE} characters; | or > begins a text of many lines",
+        )
+        raise ConfigurationError([Problem(name, long, 1, message, expected)])
     builder = Builder()
     try:
         root = builder.build(YAML(typ="safe", pure=True).parse(text))
