@@ -18,6 +18,7 @@ _URL_PASSWORD = re.compile(r"(://[^/\s:@\"']{0,200}:)[^\s\"']{1,1000}(?=@)")
 _SECRETIVE = re.compile(r"secret|token|passw|credential|api_?key|private", re.IGNORECASE)
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$\{file:[^{}]*\}")
 _MASK = "*"
+_AROUND = "\"'[]{} "
 _SHORT = 4
 
 
@@ -141,12 +142,11 @@ class Document:
 
 
 def _masked(letters: Sequence[str]) -> list[str]:
-    """As many stars, but for white space and the quotes around."""
-    last = len(letters) - 1
-    return [
-        letter if letter.isspace() or (letter in "\"'" and index in (0, last)) else _MASK
-        for index, letter in enumerate(letters)
-    ]
+    """As many stars, but for white space and the quotes and brackets around."""
+    text = "".join(letters)
+    first = len(text) - len(text.lstrip(_AROUND))
+    last = len(text.rstrip(_AROUND))
+    return [letter if letter.isspace() or not first <= index < last else _MASK for index, letter in enumerate(letters)]
 
 
 def _texts(node: Node) -> Iterator[str]:
