@@ -120,9 +120,8 @@ async def test_an_empty_group_asks_nothing_of_anybody(storage: Storage) -> None:
     assert await storage.store_deliveries([], fail) == set()
 
 
+@pytest.mark.parametrize("migrated_url", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True)
 async def test_bodies_are_not_compressed_on_postgresql(storage: Storage) -> None:
-    if storage.dialect == "sqlite":
-        pytest.skip("a setting of PostgreSQL's")
     async with storage.reading() as tx:
         kept = await tx.value(
             text(

@@ -75,9 +75,8 @@ async def test_cancelling_at_any_moment_leaves_a_storage_that_works(storage: Sto
     assert "last" in keys
 
 
+@pytest.mark.parametrize("migrated_url", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True)
 async def test_a_failed_statement_that_is_ignored_is_not_passed_off_as_a_commit(storage: Storage) -> None:
-    if storage.dialect == "sqlite":
-        pytest.skip("SQLite keeps the transaction alive after a failed statement")
     with pytest.raises(RuntimeError, match="nothing is committed"):
         async with storage.transaction() as tx:
             await tx.execute(facts.insert(), fact("1"))

@@ -11,13 +11,14 @@ import asyncpg
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.domain.models import Job as QueuedJob
+from pgqueuer.domain.models import TracebackRecord
 from pgqueuer.domain.types import JobId
 from pgqueuer.ports import RepositoryPort
 
 from cornerdesk.engine.backend import CHANNEL, table_changed
 from cornerdesk.engine.jobs import HeldJob, JobRequest
 from cornerdesk.engine.postgresql_driver import PostgresqlDriver
-from cornerdesk.engine.schema import pgqueuer_queries
+from cornerdesk.engine.schema import pgqueuer_builders, pgqueuer_queries
 from cornerdesk.storage import Transaction
 from cornerdesk.storage.postgresql import PostgresqlStorage, driver_connection
 
@@ -103,7 +104,15 @@ class PostgresqlBackend:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[RepositoryPort]:
         async with PostgresqlDriver(self._storage).opened() as driver:
-            yield pgqueuer_queries(driver)
+            yield _PromptQueries(driver, *pgqueuer_builders())
+
+
+class _PromptQueries(Queries):
+    """PgQueuer's trigger is silent about updates, so a retry would wait for the next poll, whatever its delay."""
+
+    async def retry_job(self, job: QueuedJob, delay: timedelta, traceback_record: TracebackRecord | None) -> None:
+        await super().retry_job(job, delay, traceback_record)
+        await self.driver.notify(CHANNEL, table_changed())
 
 
 async def _queries(tx: Transaction) -> Queries:

@@ -13,7 +13,7 @@ from pgqueuer.domain.settings import DBSettings
 
 from cornerdesk.engine.sqlite_tables import metadata
 
-__all__ = ["BRANCH", "FOLDER", "SETTINGS", "converge", "metadata", "pending", "pgqueuer_queries"]
+__all__ = ["BRANCH", "FOLDER", "SETTINGS", "converge", "metadata", "pending", "pgqueuer_builders", "pgqueuer_queries"]
 
 BRANCH: Final = "engine"
 FOLDER: Final = Path(__file__).parent / "migrations"
@@ -36,12 +36,12 @@ SETTINGS = DBSettings(
 
 def pgqueuer_queries(driver: Driver) -> Queries:
     """PgQueuer's own repository over `driver`."""
-    return Queries(
-        driver,
-        qbe=qb.QueryBuilderEnvironment(SETTINGS),
-        qbq=qb.QueryQueueBuilder(SETTINGS),
-        qbs=qb.QuerySchedulerBuilder(SETTINGS),
-    )
+    return Queries(driver, *pgqueuer_builders())
+
+
+def pgqueuer_builders() -> tuple[qb.QueryBuilderEnvironment, qb.QueryQueueBuilder, qb.QuerySchedulerBuilder]:
+    """What PgQueuer writes its SQL with, under our names."""
+    return qb.QueryBuilderEnvironment(SETTINGS), qb.QueryQueueBuilder(SETTINGS), qb.QuerySchedulerBuilder(SETTINGS)
 
 
 async def converge(connection: Any) -> list[str]:

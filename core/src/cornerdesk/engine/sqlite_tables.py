@@ -1,6 +1,6 @@
 """The engine's tables on SQLite, where PgQueuer's own schema does not run. Times are microseconds since 1970.
 
-`rank` is the negated priority: the lowest is first. A job's `status` is `queued` (to be run now), `deferred` (not before
+`rank` is the negated priority: lowest first. A job's `status` is `queued` (to be run now), `deferred` (not before
 `execute_after`), `picked` (being run by `worker`, who was alive at `heartbeat`) or `failed` (held). Deferred jobs are a
 status of their own, so that a hundred thousand timers are never walked over when the next job is looked for.
 """

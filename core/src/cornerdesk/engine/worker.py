@@ -61,6 +61,7 @@ class EngineJobs(Jobs):
         self._handlers[name] = handler
 
     def cron(self, name: str, expression: str, handler: CronHandler) -> None:
+        _refuse_wrong(name, expression)
         self._crons.append((name, expression, handler))
 
     async def failed(self, limit: int = 100) -> Sequence[HeldJob]:
@@ -145,6 +146,14 @@ def _backend(storage: Storage, settings: EngineSettings) -> Backend:
     if isinstance(storage, SqliteStorage):
         return SqliteBackend(storage)
     return PostgresqlBackend(cast(PostgresqlStorage, storage))
+
+
+def _refuse_wrong(name: str, expression: str) -> None:
+    """PgQueuer would say so only when the work begins."""
+    try:
+        SchedulerManager(cast(RepositoryPort, None)).schedule(name, expression)
+    except ValueError as error:
+        raise ValueError(f"{name!r} has no cron expression that can be read: {expression!r}") from error
 
 
 def _tick(name: str, handler: CronHandler) -> Callable[[Schedule], Awaitable[None]]:
