@@ -6,9 +6,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 import cornerdesk
+import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "plugins").glob("*/src/**/*.py"))
@@ -29,7 +28,9 @@ def test_a_plugin_imports_only_public_names_of_the_core(path: Path) -> None:
     for line, module, names in imports_of_core(path):
         assert module in {"cornerdesk", "cornerdesk.testing"}, f"{path}:{line} imports {module}"
         if module == "cornerdesk":
-            assert set(names) <= set(cornerdesk.__all__), f"{path}:{line} imports {set(names) - set(cornerdesk.__all__)}"
+            assert set(names) <= set(cornerdesk.__all__), (
+                f"{path}:{line} imports {set(names) - set(cornerdesk.__all__)}"
+            )
 
 
 def test_every_public_name_exists_and_is_sorted() -> None:

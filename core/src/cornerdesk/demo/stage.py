@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,15 +15,23 @@ from typing import Any
 import httpx
 
 from cornerdesk.demo.mailbox import Mailbox
-from cornerdesk.testing.processes import Process, free_port
+from cornerdesk.testing.processes import Process, ProcessFailed, free_port
 
 COMPANY = Path(__file__).parent / "company"
 
 
 class Stage:
-    """Everything that runs during the demo. Enter to start it, leave to stop it."""
+    """Everything that runs during the demo. Enter to start it, leave to stop it.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: where the company's files, the database and the logs go.
+        database: the database's URL.
+        roles: a process of `serve` for each; the first listens.
+    """
+
+    def __init__(
+        self, folder: Path, *, database: str = "sqlite:///cornerdesk.db", roles: Sequence[str] = ("all",)
+    ) -> None:
         self.folder = folder
         self.port, self.desk_port, self.mail_port = free_port(), free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -28,6 +39,7 @@ class Stage:
         self.webhook_secret = secrets.token_urlsafe(24)
         self.token = secrets.token_urlsafe(24)
         self.environment = {
+            "DEMO_DATABASE": database,
             "DEMO_PORT": str(self.port),
             "DEMO_ZENDESK_URL": self.desk_url,
             "DEMO_ZENDESK_SECRET": secrets.token_urlsafe(24),
@@ -40,7 +52,7 @@ class Stage:
             "desk", "-m", "cornerdesk_zendesk.standin", "--port", str(self.desk_port),
             "--receiver", f"{self.url}/webhooks/support", "--secret", self.webhook_secret,
         )  # fmt: skip
-        self.serve = self._process("serve", "-m", "cornerdesk", "serve", "--config", str(folder / "cornerdesk.yaml"))
+        self.serves = [self._serve(f"serve-{number}", role) for number, role in enumerate(roles)]
         self.http = httpx.Client(timeout=10)
 
     def __enter__(self) -> Stage:
@@ -48,9 +60,11 @@ class Stage:
         try:
             self.mailbox.start()
             self.desk.start()
-            self.serve.start()
             self.desk.wait_until_answers(f"{self.desk_url}/_standin/state")
-            self.serve.wait_until_answers(f"{self.url}/readyz")
+            for serve in self.serves:
+                serve.start()
+                # One after the other: the first makes the tables.
+                self.serves[0].wait_until_answers(f"{self.url}/readyz")
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -60,9 +74,29 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.http.close()
-        self.serve.stop()
+        for serve in reversed(self.serves):
+            serve.stop()
         self.desk.stop()
         self.mailbox.stop()
+
+    @property
+    def environment_of_commands(self) -> dict[str, str]:
+        """What a command of `cornerdesk` needs around it to read the company's configuration."""
+        return {**os.environ, **self.environment, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "110"}
+
+    def command(self, *arguments: str) -> str:
+        """What `cornerdesk ARGUMENTS` prints, run while everything runs.
+
+        Raises:
+            ProcessFailed: it exits with anything but 0.
+        """
+        done = subprocess.run(
+            [sys.executable, "-m", "cornerdesk", *arguments],
+            cwd=self.folder, env=self.environment_of_commands, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise ProcessFailed(f"cornerdesk {' '.join(arguments)} ended with {done.returncode}: {done.stderr}")
+        return done.stdout
 
     def rows(self, listing: str, **filters: str) -> list[dict[str, Any]]:
         """A list of Cornerdesk's, through its API."""
@@ -87,7 +121,11 @@ class Stage:
         state: dict[str, Any] = self.http.get(f"{self.desk_url}/_standin/state").json()
         return state
 
+    def _serve(self, name: str, role: str) -> Process:
+        return self._process(
+            name, "-m", "cornerdesk", "serve", "--config", str(self.folder / "cornerdesk.yaml"), "--role", role
+        )
+
     def _process(self, name: str, *arguments: str) -> Process:
-        environment = {**self.environment, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
-        environment["PATH"] = os.environ.get("PATH", "")
+        environment = self.environment_of_commands
         return Process(arguments, environment=environment, output=self.folder / f"{name}.log", directory=self.folder)
