@@ -79,6 +79,7 @@ RULE = "rules: [{{rule: a, when: ticket.created, {}}}]"
         "then: [{vote: sso}, {vote: {feature: sso}}, {escalate: ceo}, {escalate: [ceo]}, {lead: }]",
         "if: signals.x, then: [{lead: expansion}]",
         "if: [a, {all: [b, {not: c}]}, {any: [d]}, {not: [e]}], then: [{tag: [a]}]",
+        "echoes: true, late: true, enabled: false, once: customer, then: [lead]",
         "once: {per: ticket, every: 24h}, after: 4h, about: why, then: [{escalate: {to: ceo}}]",
     ],
 )
@@ -96,6 +97,11 @@ def test_rules_may_be_written_short_or_long(plugins: Plugins, load: Load, rest: 
         "then: [{vote: {feature: sso, weight: 3}}]",
         "then: [{escalation.tell: {text: x}}]",
         "after: soon, then: [{vote: sso}]",
+        "then: [vote]",
+        "once: {every: 24h}, then: [{vote: sso}]",
+        "once: week, then: [{vote: sso}]",
+        "if: [], then: [{vote: sso}]",
+        "if: {not: [a, b]}, then: [{vote: sso}]",
         "if: {al: []}, then: [{vote: sso}]",
         "tehn: [], then: [{vote: sso}]",
     ],
@@ -112,6 +118,6 @@ def test_with_a_configuration_only_its_people_and_features_are_offered(plugins: 
 
 
 def test_actions_say_what_they_do(plugins: Plugins) -> None:
-    actions = rules_schema(plugins, None)["$defs"]["action"]["properties"]
+    actions = rules_schema(plugins, None)["$defs"]["action"]["anyOf"][0]["properties"]
     assert actions["escalate"]["description"] == "escalates something"
     assert "escalation.tell" not in actions

@@ -8,13 +8,13 @@ from cornerdesk.model import EventKind
 from cornerdesk.plugins import Plugins
 from cornerdesk.schema.definitions import DIALECT, JSON, change, define, with_names
 
+_NAME = r"^[a-z0-9][a-z0-9-]*$"
 _DURATION: JSON = {"type": "string", "pattern": r"^(\d+[smhdw])+$", "examples": ["30m", "24h", "7d"]}
 _KINDS: JSON = {"enum": [kind.value for kind in EventKind]}
 _CONDITION: JSON = {
     "description": "a condition in CEL, such as account.tier == \"canary\"; or all, any, not of conditions",
     "anyOf": [
         {"type": "string", "minLength": 1},
-        {"type": "boolean"},
         {"$ref": "#/$defs/all"},
         {"$ref": "#/$defs/any"},
         {"$ref": "#/$defs/not"},
@@ -63,19 +63,29 @@ def _file(verbs: dict[str, JSON]) -> JSON:
 
 def _rule() -> JSON:
     kinds: JSON = {"anyOf": [_KINDS, {"type": "array", "items": _KINDS, "minItems": 1}]}
+    per: JSON = {"enum": ["event", "ticket", "customer", "account"], "description": "what it acts once for"}
+    every: JSON = {**_DURATION, "description": "again after this long, counted from the first time; absent: never"}
     once: JSON = {
-        "type": "object",
-        "description": "act once per ticket (customer, account, ...), or once in any window of this length",
-        "properties": {
-            "per": {"type": "string", "description": "what it is done once for: ticket, customer, account, event"},
-            "every": {**_DURATION, "description": "once in any window of this length; absent: once for ever"},
-        },
-        "additionalProperties": False,
+        "description": "how often it may act: `ticket`, or {per: ticket, every: 24h}",
+        "anyOf": [
+            per,
+            {
+                "type": "object",
+                "properties": {"per": per, "every": every},
+                "required": ["per"],
+                "additionalProperties": False,
+            },
+        ],
     }
     return {
         "type": "object",
         "properties": {
-            "rule": {"type": "string", "minLength": 1, "description": "the rule's name, in no other rule"},
+            "rule": {
+                "type": "string",
+                "pattern": _NAME,
+                "maxLength": 80,
+                "description": "its name, which no other has",
+            },
             "about": {"type": "string", "description": "what it is for, in a sentence"},
             "when": {**kinds, "description": "the kinds of events that it looks at"},
             "if": {**_CONDITIONS, "description": "all must hold"},
@@ -87,6 +97,9 @@ def _rule() -> JSON:
             },
             "once": once,
             "after": {**_DURATION, "description": "asked again after this time, on the state of then"},
+            "echoes": {"type": "boolean", "description": "also see what Cornerdesk itself did"},
+            "late": {"type": "boolean", "description": "also see late events and history"},
+            "enabled": {"type": "boolean", "description": "false: the rule is kept and does nothing"},
         },
         "required": ["rule", "when", "then"],
         "additionalProperties": False,
@@ -100,22 +113,24 @@ def _condition_definitions() -> JSON:
     several: JSON = {"$ref": "#/$defs/conditions"}
     return {
         "condition": _CONDITION,
-        "conditions": {"type": "array", "items": {"$ref": "#/$defs/condition"}},
+        "conditions": {"type": "array", "items": {"$ref": "#/$defs/condition"}, "minItems": 1},
         "all": words("all", several),
         "any": words("any", several),
-        "not": words("not", _CONDITIONS),
+        "not": words("not", {"anyOf": [{"$ref": "#/$defs/condition"}, {**several, "maxItems": 1}]}),
     }
 
 
 def _action(verbs: dict[str, JSON]) -> JSON:
-    return {
+    with_settings: JSON = {
         "type": "object",
-        "description": "one action with its settings",
         "properties": verbs,
         "additionalProperties": False,
         "minProperties": 1,
         "maxProperties": 1,
     }
+    bare: JSON = {"enum": [name for name, verb in verbs.items() if {"type": "null"} in verb.get("anyOf", ())]}
+    forms = [with_settings, bare] if bare["enum"] else [with_settings]
+    return {"description": "one action with its settings", "anyOf": forms}
 
 
 def _verb(action: AnyAction, ref: JSON, definitions: JSON) -> JSON:
@@ -160,5 +175,4 @@ def _test(verbs: list[str]) -> JSON:
             "expect": {"type": "array", "items": expected, "description": "what should happen; []: nothing"},
         },
         "required": ["name", "given", "expect"],
-        "additionalProperties": False,
     }
