@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from cornerdesk.actions import (
@@ -22,8 +22,11 @@ from cornerdesk.configuration import Configuration, Feature, Person
 from cornerdesk.durations import Duration
 from cornerdesk.model import Event, EventKind, Signal, Snapshot, Ticket
 from cornerdesk.rules import Catalogue, RuleBook, load_rules_from_texts
+from cornerdesk.rules.expressions import UNKNOWN, read_expression
+from cornerdesk.rules.schema import Schema
+from cornerdesk.rules.view import View
 from cornerdesk.signals.interface import SignalSpec
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
@@ -45,7 +48,7 @@ class EscalateAction(Action[EscalateSettings]):
 
 
 class TagSettings(ActionSettings):
-    tags: tuple[str, ...]
+    tags: Annotated[tuple[str, ...], BeforeValidator(lambda tags: [tags] if isinstance(tags, str) else tags)]
 
 
 class TagAction(Action[TagSettings]):
@@ -182,3 +185,26 @@ def make_snapshot(
 def snapshot() -> Callable[..., Snapshot]:
     """`make_snapshot`, for tests: `--import-mode=importlib` lets them import nothing from here."""
     return make_snapshot
+
+
+@pytest.fixture
+def schema() -> Schema:
+    """The fields and signals of the small company."""
+    return make_catalogue().schema
+
+
+@pytest.fixture
+def value(schema: Schema) -> Callable[..., Any]:
+    """What an expression gives on a snapshot: its value, or None when nobody knows."""
+
+    def ask(text: str, snapshot: Snapshot, *, condition: bool = True) -> Any:
+        expression, findings = read_expression(text, schema, condition=condition)
+        assert expression is not None, findings
+        assert not findings, findings
+        view = View(expression.paths, expression.functions)
+        try:
+            return expression.evaluate(view.context(view.values(snapshot)))
+        except UNKNOWN:
+            return None
+
+    return ask

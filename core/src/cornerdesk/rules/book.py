@@ -19,6 +19,7 @@ from cornerdesk.model import ActorKind, EventKind, Origin, Snapshot
 from cornerdesk.rules.conditions import holds
 from cornerdesk.rules.effects import failure_words, plan_effects, plan_reconsidering
 from cornerdesk.rules.explaining import explain_conditions, first_failed
+from cornerdesk.rules.index import Index
 from cornerdesk.rules.plan import Explanation, Plan, PlannedEffect, RuleFailure
 from cornerdesk.rules.rule import Rule, RuleTest
 from cornerdesk.rules.view import Values, View
@@ -60,7 +61,7 @@ class RuleBook:
         self.problems = tuple(problems)
         self._configuration = configuration
         self._by_kind = {
-            kind: tuple(rule for rule in self.rules if rule.enabled and kind in rule.when) for kind in EventKind
+            kind: Index(rule for rule in self.rules if rule.enabled and kind in rule.when) for kind in EventKind
         }
         self._by_name = {rule.name: rule for rule in self.rules}
         expressions = [expression for rule in self.rules for expression in rule.expressions()]
@@ -71,12 +72,13 @@ class RuleBook:
 
     def plan(self, snapshot: Snapshot) -> Plan:
         """What the rules ask for. All see the same snapshot; none sees what another asks for."""
-        rules = self._by_kind[snapshot.event.kind]
-        if reasons := self._reasons_against(snapshot):
-            rules = tuple(rule for rule in rules if _suppression(rule, reasons) is None)
-        if not rules:
+        index, reasons = self._by_kind[snapshot.event.kind], self._reasons_against(snapshot)
+        if all(_suppression(rule, reasons) for rule in index.rules):
             return Plan()
         case = self._case(snapshot)
+        rules = index.candidates(case.values)
+        if reasons:
+            rules = [rule for rule in rules if not _suppression(rule, reasons)]
         fired = [rule for rule in rules if holds(rule.program, case.context)]
         return self._planned([(rule, *self._effects(rule, case)) for rule in fired])
 

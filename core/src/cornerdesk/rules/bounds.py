@@ -14,7 +14,7 @@ LONGEST_RUN = 50_000.0
 MOST_NESTED = 2
 """Macros within each other at most."""
 
-_NODE, _ITEM, _COPY, _FUNCTION = 0.2, 0.4, 0.1, 20.0
+_NODE, _ITEM, _COPY, _FUNCTION = 0.1, 0.3, 0.1, 20.0
 
 
 def check_bounds(node: Node) -> Finding | None:

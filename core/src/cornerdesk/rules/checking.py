@@ -46,6 +46,7 @@ class Checker:
         paths: the fields it looks at, without those of a macro's variable.
         functions: what it calls beyond the engine's own.
         variables: what macros bind, while their bodies are looked at.
+        equalities: by the node's identity, the field that must have a value for it to be true, and that value.
     """
 
     def __init__(self, text: str, schema: Schema) -> None:
@@ -55,6 +56,7 @@ class Checker:
         self.paths: dict[Path, None] = {}
         self.functions: set[str] = set()
         self.variables: dict[str, Type] = {}
+        self.equalities: dict[int, tuple[Path, str | bool]] = {}
 
     def report(self, offset: int, message: str, expected: str | None = None, nearest: str | None = None) -> None:
         """Something is wrong there."""
@@ -84,6 +86,8 @@ class Checker:
         checked = self._check(node)
         if checked.path is not None and not checked.bound:
             self.paths[checked.path] = None
+            if checked.type.kind is Kind.BOOL:
+                self.equalities[id(node)] = (checked.path, True)
         return checked
 
     def want_bool(self, node: Node, checked: Checked) -> None:

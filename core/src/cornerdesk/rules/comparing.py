@@ -27,9 +27,16 @@ def check_compare(checker: Checker, node: Compare) -> Checked:
     elif _comparable(checker, node, left, right):
         _check_value(checker, left.type, node.right)
         _check_value(checker, right.type, node.left)
+        _remember(checker, node, left, node.right)
+        _remember(checker, node, right, node.left)
         if node.operator not in ("==", "!="):
             _check_order(checker, node, left.type, right.type)
     return Checked(kinds.BOOL, code)
+
+
+def _remember(checker: Checker, node: Compare, field: Checked, other: Node) -> None:
+    if node.operator == "==" and field.path and not field.bound and isinstance(other, Literal) and other.kind == "text":
+        checker.equalities[id(node)] = (field.path, str(other.value))
 
 
 def _is_null(node: Node) -> bool:

@@ -15,7 +15,7 @@ from cornerdesk.rules.paths import Path, write_path
 from cornerdesk.rules.plan import ConditionResult
 from cornerdesk.rules.schema import HERE
 from cornerdesk.rules.templates import write_value
-from cornerdesk.rules.view import Values
+from cornerdesk.rules.view import Values, look_up
 
 NOBODY = "nobody knows"
 _LONGEST_TEXT, _MOST_ITEMS = 200, 20
@@ -62,25 +62,6 @@ def _result(part: Condition | Group, snapshot: Snapshot, values: Values, context
         origins={write_path(path): _origin(path, snapshot, values) for path in paths},
         reason=_reason(part.expression, values, context) if value is None else None,
     )
-
-
-def look_up(values: Values, path: Path) -> Any:
-    """The value at a path, or None."""
-    found: Any = values
-    for step in path:
-        try:
-            found = found[step]
-        except (LookupError, TypeError):
-            return None
-    # An absent object is an empty map for the engine; to people it is nothing.
-    return (
-        None
-        if isinstance(found, dict) and len(path) == 1 and HERE not in found and path[0] in _MAY_BE_ABSENT
-        else found
-    )
-
-
-_MAY_BE_ABSENT = frozenset({"message", "customer", "account", "rating"})
 
 
 def _origin(path: Path, snapshot: Snapshot, values: Values) -> str:

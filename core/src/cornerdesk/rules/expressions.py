@@ -6,6 +6,8 @@ using it is an error, which `&&` and `||` absorb as they do in three-valued logi
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,10 +20,18 @@ from cornerdesk.rules.kinds import Kind, Type
 from cornerdesk.rules.parsing import ExpressionError, parse
 from cornerdesk.rules.paths import Path
 from cornerdesk.rules.schema import Schema
-from cornerdesk.rules.syntax import Finding
+from cornerdesk.rules.syntax import Finding, Logic, Node
+
+# A function that cannot work with a value is a condition that nobody can answer. The engine would log the error's
+# words as a warning, and these may be the customer's.
+logging.getLogger("cel").setLevel(logging.CRITICAL)
 
 UNKNOWN = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
 """What the engine raises instead of giving a value."""
+
+
+Needed = tuple[Path, str | bool]
+"""A field and the only value of it with which an expression can be true."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,7 @@ class Expression:
         type: what it gives, as far as is known.
         paths: the fields it looks at.
         functions: those it calls that are written here and not in the engine.
+        needs: what must be so for it to be true: `account.tier == "canary" && signals.churn_risk` needs both.
     """
 
     text: str
@@ -41,6 +52,7 @@ class Expression:
     type: Type
     paths: tuple[Path, ...]
     functions: frozenset[str]
+    needs: frozenset[Needed] = frozenset()
 
     @cached_property
     def program(self) -> cel.Program:
@@ -75,9 +87,24 @@ def read_expression(text: str, schema: Schema, *, condition: bool) -> tuple[Expr
         checker.report(node.start, f"`{checker.shown(node)}` is an object", f"one of its fields, such as {fields}")
     if bound := check_bounds(node):
         checker.findings.append(bound)
-    expression = Expression(text, checked.code, checked.type, tuple(checker.paths), frozenset(checker.functions))
+    expression = Expression(
+        text,
+        checked.code,
+        checked.type,
+        tuple(checker.paths),
+        frozenset(checker.functions),
+        frozenset(_needs(node, checker)),
+    )
     findings = sorted(checker.findings, key=lambda finding: finding.offset)
     return expression, findings or _compiled(expression)
+
+
+def _needs(node: Node, checker: Checker) -> Iterator[Needed]:
+    if isinstance(node, Logic) and node.operator == "&&":
+        for part in node.parts:
+            yield from _needs(part, checker)
+    elif id(node) in checker.equalities:
+        yield checker.equalities[id(node)]
 
 
 def _compiled(expression: Expression) -> list[Finding]:

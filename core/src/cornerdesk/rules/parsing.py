@@ -115,7 +115,7 @@ def _convert(tree: Tree[Token]) -> Node:
     """Bottom-up and without recursion: how deep it goes is only known here."""
     made: dict[int, Node] = {}
     for branch in tree.iter_subtrees():
-        if branch.data in ("args", "entry", "start"):
+        if branch.data in ("entry", "start"):
             continue
         node = _node(branch, made)
         below = 1 + max((made[id(part)].depth for part in _branches(branch)), default=0)
@@ -130,7 +130,7 @@ def _branches(branch: Tree[Token]) -> list[Tree[Token]]:
     found: list[Tree[Token]] = []
     for child in branch.children:
         if isinstance(child, Tree):
-            found += _branches(child) if child.data in ("args", "entry") else [child]
+            found += _branches(child) if child.data == "entry" else [child]
     return found
 
 

@@ -41,7 +41,9 @@ ALIASES: Mapping[tuple[str, str], str] = {
 }
 """Fields of the model that are the same object as a root: both ways of writing it mean it. Inner ones first."""
 
-_OPTIONAL = frozenset({"message", "customer", "account", "rating"})
+OPTIONAL = frozenset({"message", "customer", "account", "rating"})
+"""Roots that may be absent."""
+
 _SCALARS: Mapping[type, Type] = {
     str: kinds.TEXT,
     int: kinds.INT,
@@ -74,7 +76,7 @@ def build_schema(signals: Iterable[str] = (), sources: Iterable[str] = ()) -> Sc
     Args:
         sources: the configured sources: `event.source` can be nothing else. Empty: not checked.
     """
-    roots = {name: replace(_object(model), optional=name in _OPTIONAL) for name, model in ROOTS.items()}
+    roots = {name: replace(_object(model), optional=name in OPTIONAL) for name, model in ROOTS.items()}
     if named := tuple(sources):
         fields = {**(roots["event"].fields or {}), "source": Type(Kind.TEXT, values=named)}
         roots["event"] = replace(roots["event"], fields=fields)

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from cornerdesk.model import AccountStatus, Event, Snapshot
 from cornerdesk.rules.functions import LONGEST_LIST, WRITTEN_HERE
 from cornerdesk.rules.paths import Path
-from cornerdesk.rules.schema import HERE, ROOTS, plain, split_signal
+from cornerdesk.rules.schema import HERE, OPTIONAL, ROOTS, plain, split_signal
 
 Values = dict[str, Any]
 Reader = Callable[[Any], Any]
@@ -69,6 +69,19 @@ class View:
         except ValueError:
             # Half of a surrogate pair, say: one value that the engine cannot hold must not blind every rule.
             return cel.Context(clean(values), self._functions)
+
+
+def look_up(values: Values, path: Path) -> Any:
+    """The value at a path, or None when nobody knows it."""
+    found: Any = values
+    for step in path:
+        try:
+            found = found[step]
+        except (LookupError, TypeError):
+            return None
+    if len(path) == 1 and path[0] in OPTIONAL and HERE not in found:
+        return None  # an empty map for the engine; to people there is nothing
+    return found
 
 
 def _root(name: str, event: Event) -> Any:
