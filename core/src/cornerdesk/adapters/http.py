@@ -17,9 +17,11 @@ repeated is, a few times, with growing waits and within a budget of time.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import random
 import re
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
@@ -50,6 +52,7 @@ _PASSING = frozenset({429, 502, 503, 504})
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _LOST = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
+_CONNECTIONS = httpx.Limits(max_keepalive_connections=8, keepalive_expiry=30)
 _log = structlog.get_logger()
 
 
@@ -249,7 +252,7 @@ class ApiClient:
             limits = self._limits
             self._client = httpx.AsyncClient(
                 transport=_RetryTransport(
-                    self._transport or httpx.AsyncHTTPTransport(limits=httpx.Limits(max_keepalive_connections=8)),
+                    self._transport or httpx.AsyncHTTPTransport(verify=_trusted(), limits=_CONNECTIONS),
                     self._policy,
                     limits,
                     self.sleep,
@@ -401,6 +404,12 @@ def _last(state: tenacity.RetryCallState) -> Any:
     """After the last attempt its own answer or error stands, not tenacity's."""
     assert state.outcome is not None
     return state.outcome.result()
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates that are trusted: reading them takes longer than a request, so every client shares them."""
+    return httpx.create_ssl_context()
 
 
 def _unanswered(repeatable: bool) -> type[RetryableError]:

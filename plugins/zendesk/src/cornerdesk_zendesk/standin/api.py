@@ -48,7 +48,8 @@ class Credentials:
 
 
 class Api:
-    """Routes of the API. `writes` counts what was done; `requests` what was asked for.
+    """Routes of the API. `writes` counts what was done; `requests` what was asked for; without `side_loads` a ticket
+    comes alone; `custom_statuses` are the account's own, by id.
 
     Args:
         rate_limit: requests a minute; more get a 429.
@@ -67,6 +68,8 @@ class Api:
         self.writes: list[Write] = []
         self.requests: list[tuple[str, str]] = []
         self.tokens_given = 0
+        self.side_loads = True
+        self.custom_statuses: dict[int, str] = {}
         self._credentials = credentials
         self._rate_limit = rate_limit
         self._token_lifetime = token_lifetime
@@ -86,7 +89,7 @@ class Api:
             at("/api/v2/organizations/{organization:int}", self._organization),
             at("/api/v2/groups", self._groups),
             at("/api/v2/ticket_fields", self._fields),
-            at("/api/v2/custom_statuses", self._no_statuses),
+            at("/api/v2/custom_statuses", self._statuses),
             at(ticket, self._ticket),
             at(ticket, self._update, "PUT"),
             at(f"{ticket}/comments", self._comments),
@@ -201,13 +204,16 @@ class Api:
         rows = [{"id": id_, "title": title, "type": "text"} for id_, title in self.desk.fields.items()]
         return _page(request, "ticket_fields", rows)
 
-    async def _no_statuses(self, request: Request) -> JSON:
-        raise RefusedError(404, "RecordNotFound", "Not found")
+    async def _statuses(self, request: Request) -> JSON:
+        if not self.custom_statuses:  # the account has not switched them on
+            raise RefusedError(404, "RecordNotFound", "Not found")
+        rows = [{"id": status, "agent_label": label} for status, label in self.custom_statuses.items()]
+        return {"custom_statuses": rows}
 
     async def _ticket(self, request: Request) -> JSON:
         ticket = self._named(request)
         answer: JSON = {"ticket": self.desk.show(ticket)}
-        beside = request.query_params.get("include", "").split(",")
+        beside = request.query_params.get("include", "").split(",") if self.side_loads else []
         if "users" in beside:
             ids = {ticket.requester_id, ticket.submitter_id, ticket.assignee_id}
             answer["users"] = [self.desk.show_user(self.desk.users[user]) for user in ids if user in self.desk.users]

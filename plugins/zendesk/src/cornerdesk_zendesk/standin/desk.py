@@ -68,6 +68,7 @@ class Ticket:
     updated_at: datetime
     description: str = ""
     status: str = "new"
+    custom_status_id: int | None = None
     priority: str | None = None
     type: str | None = None
     tags: list[str] = field(default_factory=list)
@@ -362,7 +363,7 @@ class Desk:
             "assignee_id": _told_value(ticket.assignee_id),
             "brand_id": "360001",
             "created_at": seconds(ticket.created_at),
-            "custom_status": None,
+            "custom_status": _told_value(ticket.custom_status_id),
             "description": ticket.description,
             "external_id": None,
             "form_id": None,
@@ -397,6 +398,7 @@ class Desk:
             "description": ticket.description,
             "priority": ticket.priority,
             "status": ticket.status,
+            "custom_status_id": ticket.custom_status_id,
             "requester_id": ticket.requester_id,
             "submitter_id": ticket.submitter_id,
             "assignee_id": ticket.assignee_id,
