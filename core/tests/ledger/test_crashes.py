@@ -39,7 +39,6 @@ async def live(world: World, crashes: tuple[int, ...], *, action: str = "page") 
 
 
 async def test_a_crash_at_any_step_of_a_remote_effect_sends_it_once(world: World) -> None:
-    world.outside.follow_ups = (Intent(target="log", scope="log:1", action="count"),)
     for step in itertools.count(1):
         world.outside.follow_ups = (Intent(target="log", scope=f"log:{step}", action="count"),)
         effect, crashes = await live(world, (step,))
@@ -49,11 +48,12 @@ async def test_a_crash_at_any_step_of_a_remote_effect_sends_it_once(world: World
         assert child.state is EffectState.CONFIRMED
         if not crashes:
             break
-    assert step > 12
+    assert step > 11
 
 
 async def test_a_second_crash_at_any_step_of_the_recovery_changes_nothing(world: World) -> None:
-    for first in (5, 6, 7, 8):
+    # From the commit of the attempt to the commit of its receipt: wherever the first process may have died in doubt.
+    for first in (3, 4, 5, 6, 7):
         crashes, second = 2, 0
         while crashes == 2:
             second += 1
@@ -113,7 +113,7 @@ _calls = st.sampled_from(["done", "lost", "crash", "429", "broken", "down"])
 
 
 @pytest.mark.parametrize("action", ["page", "shout"])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=st.lists(_calls, max_size=6), crashes=st.lists(st.integers(1, 25), max_size=3))
 async def test_whatever_happens_it_takes_place_once_at_most(
     world: World, action: str, script: list[str], crashes: list[int]

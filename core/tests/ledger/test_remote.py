@@ -373,6 +373,24 @@ async def test_follow_ups_are_planned_once_with_the_parent(world: World) -> None
     assert sorted(world.count.runs) == sorted(e.id for e in found)
 
 
+async def test_a_dead_letter_may_have_a_way_round_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    instead = Intent(target="coo", scope="instead:1", action="count")
+    monkeypatch.setattr(type(world.actions["page"]), "given_up", lambda self, effect: [instead])
+    world.outside.script = [RejectedError("no such address"), RejectedError("no such address")]
+    effect = await planned(world)
+    await world.run_all()
+    assert (await world.effect(effect)).state is EffectState.DEAD
+    assert [(e.target, e.state) for e in await world.effects(parent=effect)] == [("coo", EffectState.CONFIRMED)]
+
+
+async def test_a_broken_way_round_keeps_the_dead_letter(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(world.actions["page"]), "given_up", lambda self, effect: [1 / 0])
+    world.outside.script = [RejectedError("no such address")]
+    effect = await planned(world)
+    await world.run_all()
+    assert (await world.effect(effect)).reason == "no such address"
+
+
 async def test_a_wrong_follow_up_does_not_undo_what_took_place(world: World) -> None:
     world.outside.follow_ups = (Intent(target="a", action="count"),)
     effect = await planned(world)

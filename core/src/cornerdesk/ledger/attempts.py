@@ -13,13 +13,14 @@ from typing import Any
 
 import structlog
 
-from cornerdesk.actions import Effect, EffectState, Outcome, RemoteAction
+from cornerdesk.actions import Effect, EffectState, Outcome, RecordContext, RecordedAction, RemoteAction
 from cornerdesk.clock import Clock
+from cornerdesk.configuration import Configuration
 from cornerdesk.errors import CornerdeskError, PluginError, UnknownOutcomeError, UnsupportedError
-from cornerdesk.ledger.keys import moment_words
+from cornerdesk.ledger.evidence import past_looking_up, place_of, sent_words, with_evidence
 from cornerdesk.ledger.ledger import Ledger
 from cornerdesk.ledger.metrics import Meter
-from cornerdesk.ledger.rows import ENDED, IN_DOUBT, Held, Progress, change, hold, note_echoes
+from cornerdesk.ledger.rows import ENDED, IN_DOUBT, Held, change, hold, note_echoes
 from cornerdesk.ledger.verdicts import Patience, Verdict, judge
 from cornerdesk.storage import Storage
 from cornerdesk.storage.transaction import Transaction
@@ -34,6 +35,7 @@ class Attempt:
     """An attempt that has begun: the row as this attempt left it. `looking`: look the last one up before sending."""
 
     held: Held
+    action: RemoteAction[Any]
     looking: bool
 
 
@@ -44,35 +46,48 @@ class Attempts:
     storage: Storage
     ledger: Ledger
     clock: Clock
+    configuration: Configuration
     patience: Patience
     meter: Meter
     jitter: Callable[[], float]
 
-    async def begin(self, effect_id: str, action: RemoteAction[Any]) -> Attempt | None:
-        """Commit that the next attempt begins; None when there is nothing to do, or not yet."""
+    async def begin(self, effect_id: str) -> Attempt | None:
+        """Do the effect here and now if it changes only our own tables; else commit that its next attempt begins.
+
+        Returns:
+            The attempt to go on with, or None: there is nothing more to do, or not yet.
+
+        Raises:
+            Exception: whatever the action raised; nothing of the attempt is left.
+        """
         now = self.clock.now()
         async with self.storage.transaction() as tx:
-            held = await self.ready(tx, effect_id, now)
+            held = await self._ready(tx, effect_id, now)
             if held is None:
                 return None
-            if held.effect.attempts < self.patience.max_attempts:
-                if held.effect.state in IN_DOUBT:
-                    return await self._start(tx, held, EffectState.UNKNOWN, now)
-                return await self._start(tx, held, EffectState.SENT, now, action)
-            reason = f"given up after {held.effect.attempts} attempts: the last one ended without a word"
-            await self._close(tx, held, Verdict(EffectState.DEAD, _with_evidence(held, reason)), now)
-            return None
+            match self.ledger.actions.get(held.effect.action):
+                case RemoteAction() as action:
+                    return await self._begin(tx, held, action, now)
+                case RecordedAction() as action:
+                    outcome = await action.record(held.effect, RecordContext(tx, now, self.configuration))
+                    await self._finish(tx, held, outcome, now, attempts=held.effect.attempts + 1)
+                    return None
+                case _:
+                    raise UnsupportedError(
+                        f"no action {held.effect.action!r} is installed; install its plugin, then"
+                        f" `cornerdesk deadletters retry {effect_id}`"
+                    )
 
-    async def send_again(self, attempt: Attempt, action: RemoteAction[Any]) -> Attempt | None:
+    async def send_again(self, attempt: Attempt) -> Attempt | None:
         """Commit that it is sent again: looking it up has shown that it did not take place."""
         now = self.clock.now()
         async with self.storage.transaction() as tx:
             held = await hold(tx, attempt.held.effect.id)
             if held is None or not _still(held, attempt.held):
                 return None
-            return await self._start(tx, held, EffectState.SENT, now, action)
+            return await self._start(tx, held, attempt.action, EffectState.SENT, now)
 
-    async def ready(self, tx: Transaction, effect_id: str, now: datetime) -> Held | None:
+    async def _ready(self, tx: Transaction, effect_id: str, now: datetime) -> Held | None:
         """The effect, locked, if it is to be done now. If it is to be done later, another job will come for it."""
         held = await hold(tx, effect_id)
         if held is None or held.effect.state in ENDED:
@@ -95,9 +110,9 @@ class Attempts:
             if refusal is not None:
                 log.error("effect_outcome_refused", effect=held.effect.id, action=held.effect.action, reason=refusal)
                 outcome = Outcome(receipt=outcome.receipt, reason=refusal)
-            await self.finish(tx, held, outcome, now)
+            await self._finish(tx, held, outcome, now)
 
-    async def finish(
+    async def _finish(
         self, tx: Transaction, held: Held, outcome: Outcome, now: datetime, *, attempts: int | None = None
     ) -> None:
         """Mark the effect done, store the hints of its receipt, and plan its follow-ups.
@@ -120,16 +135,7 @@ class Attempts:
         )
         if receipt is not None:
             await note_echoes(tx, effect, receipt.echoes, now)
-        await self.ledger.plan_intents(
-            tx,
-            outcome.follow_ups,
-            rule=effect.rule,
-            action=effect.action,
-            source=effect.source,
-            ticket=effect.ticket,
-            event=effect.event,
-            parent=effect.id,
-        )
+        await self.ledger.follow(tx, effect, outcome.follow_ups)
         tx.after_commit(lambda: self.meter.count(held, outcome.state, now))
 
     async def fail(self, attempt: Attempt, error: Exception) -> None:
@@ -148,10 +154,10 @@ class Attempts:
             if not in_doubt:
                 held = replace(held, progress=held.progress.model_copy(update={"sent_at": None}))
             elif attempt.looking and isinstance(error, UnsupportedError):
-                verdict = replace(verdict, reason=_past_looking_up(held, verdict.reason))
+                verdict = replace(verdict, reason=past_looking_up(held, verdict.reason))
                 held = replace(held, progress=held.progress.model_copy(update={"sent_at": None}))
             else:
-                verdict = replace(verdict, reason=_with_evidence(held, verdict.reason))
+                verdict = replace(verdict, reason=with_evidence(held, verdict.reason))
             await self._close(tx, held, verdict, now)
         _tell(held, verdict, error)
 
@@ -159,22 +165,25 @@ class Attempts:
         """Commit that an attempt failed of which nothing is left but its error: it was undone wholly."""
         now = self.clock.now()
         async with self.storage.transaction() as tx:
-            held = await self.ready(tx, effect_id, now)
+            held = await self._ready(tx, effect_id, now)
             if held is None:
                 return
             held = replace(held, effect=held.effect.model_copy(update={"attempts": held.effect.attempts + 1}))
             verdict = self._judge(held, error, EffectState.FAILED, now)
-            verdict = replace(verdict, reason=_with_evidence(held, verdict.reason))
+            verdict = replace(verdict, reason=with_evidence(held, verdict.reason))
             await self._close(tx, held, verdict, now)
         _tell(held, verdict, error)
 
+    async def _begin(self, tx: Transaction, held: Held, action: RemoteAction[Any], now: datetime) -> Attempt | None:
+        if held.effect.attempts < self.patience.max_attempts:
+            state = EffectState.UNKNOWN if held.effect.state in IN_DOUBT else EffectState.SENT
+            return await self._start(tx, held, action, state, now)
+        reason = f"given up after {held.effect.attempts} attempts: the last one ended without a word"
+        await self._close(tx, held, Verdict(EffectState.DEAD, with_evidence(held, reason)), now)
+        return None
+
     async def _start(
-        self,
-        tx: Transaction,
-        held: Held,
-        state: EffectState,
-        now: datetime,
-        action: RemoteAction[Any] | None = None,
+        self, tx: Transaction, held: Held, action: RemoteAction[Any], state: EffectState, now: datetime
     ) -> Attempt:
         looking = state is EffectState.UNKNOWN
         progress = held.progress if looking else held.progress.model_copy(update={"sent_at": now})
@@ -182,13 +191,13 @@ class Attempts:
             "state": state,
             "attempts": held.effect.attempts + 1,
             "not_before": now + self.patience.lease,
-            "reason": _sent_words(progress) + (", no answer: being looked up" if looking else ", no answer yet"),
+            "reason": sent_words(progress) + (", no answer: being looked up" if looking else ", no answer yet"),
         }
         started = replace(held, effect=held.effect.model_copy(update=changes), progress=progress)
         await change(tx, held, **{**changes, "state": state.value, "receipt": progress.model_dump(mode="json")})
-        if action is not None:
+        if not looking:
             await note_echoes(tx, started.effect, action.echoes(started.effect), now)
-        return Attempt(started, looking)
+        return Attempt(started, action, looking)
 
     async def _close(self, tx: Transaction, held: Held, verdict: Verdict, now: datetime) -> None:
         dead = verdict.state is EffectState.DEAD
@@ -220,16 +229,7 @@ class Attempts:
         except Exception as error:  # noqa: BLE001 - a plugin is run, and the dead letter must be kept
             log.error("given_up_failed", effect=effect.id, action=effect.action, error=type(error).__name__)
             return
-        await self.ledger.plan_intents(
-            tx,
-            instead,
-            rule=effect.rule,
-            action=effect.action,
-            source=effect.source,
-            ticket=effect.ticket,
-            event=effect.event,
-            parent=effect.id,
-        )
+        await self.ledger.follow(tx, effect, instead)
 
     def _judge(self, held: Held, error: Exception, again: EffectState, now: datetime) -> Verdict:
         return judge(
@@ -261,33 +261,10 @@ def _tell(held: Held, verdict: Verdict, error: Exception) -> None:
         action=held.effect.action,
         attempts=held.effect.attempts,
         error=type(error).__name__,
-        at=None if isinstance(error, CornerdeskError) else _place(error),
+        at=None if isinstance(error, CornerdeskError) else place_of(error),
     )
 
 
 def _still(held: Held, before: Held) -> bool:
     """Whether the row is as this attempt left it."""
     return held.effect.attempts == before.effect.attempts and held.effect.state is before.effect.state
-
-
-def _sent_words(progress: Progress) -> str:
-    return f"sent at {moment_words(progress.sent_at)}" if progress.sent_at else "sent"
-
-
-def _with_evidence(held: Held, reason: str) -> str:
-    return f"{_sent_words(held.progress)}, outcome not known: {reason}" if held.progress.sent_at else reason
-
-
-def _past_looking_up(held: Held, reason: str) -> str:
-    return (
-        f"{_sent_words(held.progress)}, no answer, cannot be looked up: {reason}. See for yourself:"
-        f" `cornerdesk deadletters retry {held.effect.id}` sends it again, `drop` leaves it"
-    )
-
-
-def _place(error: Exception) -> str | None:
-    """File and line where a stranger's error was raised. Its text may hold a customer's words, so that stays out."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return None if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"

@@ -145,6 +145,19 @@ class Ledger:
         await self._set_off(tx, new)
         return [row["id"] for row in new]
 
+    async def follow(self, tx: Transaction, effect: Effect, intents: Sequence[Intent]) -> list[str]:
+        """Plan what follows from an effect, as its children."""
+        return await self.plan_intents(
+            tx,
+            intents,
+            rule=effect.rule,
+            action=effect.action,
+            source=effect.source,
+            ticket=effect.ticket,
+            event=effect.event,
+            parent=effect.id,
+        )
+
     def check_intents(self, intents: Sequence[Intent], action: str | None) -> None:
         """Refuse follow-ups that break the contract, by name.
 

@@ -7,9 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from cornerdesk.actions import RemoteAction, SendContext
+from cornerdesk.actions import SendContext
 from cornerdesk.adapters.interface import Adapter
-from cornerdesk.configuration import Configuration
 from cornerdesk.errors import UnknownOutcomeError
 from cornerdesk.ledger.attempts import Attempt, Attempts
 from cornerdesk.storage.errors import StorageUnavailable
@@ -19,33 +18,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RemoteExecution:
-    """Does remote effects."""
+    """Goes on with attempts that have begun."""
 
     attempts: Attempts
     adapters: Mapping[str, Adapter]
-    configuration: Configuration
     hooks: Any
 
-    async def run(self, effect_id: str, action: RemoteAction[Any]) -> None:
-        """Do this effect, once, as far as anybody can know."""
-        attempt = await self._begun(effect_id, self.attempts.begin(effect_id, action))
-        if attempt is not None and attempt.looking:
-            attempt = await self._look_up(attempt, action)
-        if attempt is not None:
-            await self._send(attempt, action)
+    async def go_on(self, attempt: Attempt) -> None:
+        """Send what was begun, once, as far as anybody can know."""
+        sending = await self._look_up(attempt) if attempt.looking else attempt
+        if sending is not None:
+            await self._send(sending)
 
-    async def _begun(self, effect_id: str, beginning: Awaitable[Attempt | None]) -> Attempt | None:
-        try:
-            return await beginning
-        except StorageUnavailable:
-            raise
-        except Exception as error:  # noqa: BLE001 - a plugin's `echoes` may raise anything
-            await self.attempts.refuse(effect_id, error)
-            return None
-
-    async def _look_up(self, attempt: Attempt, action: RemoteAction[Any]) -> Attempt | None:
+    async def _look_up(self, attempt: Attempt) -> Attempt | None:
         """The attempt to send it, when the last one certainly did not take place."""
-        effect = attempt.held.effect
+        effect, action = attempt.held.effect, attempt.action
         try:
             receipt = await self._answer(action.look_up(effect, self._context(attempt)))
             outcome = None if receipt is None else action.found(effect, receipt)
@@ -54,14 +41,14 @@ class RemoteExecution:
             await self._keep(lambda: self.attempts.fail(attempt, error))
             return None
         if outcome is None:
-            return await self._begun(effect.id, self.attempts.send_again(attempt, action))
+            return await self.attempts.send_again(attempt)
         found = outcome
         await self._keep(lambda: self.attempts.end(attempt, found))
         return None
 
-    async def _send(self, attempt: Attempt, action: RemoteAction[Any]) -> None:
+    async def _send(self, attempt: Attempt) -> None:
         try:
-            outcome = await self._answer(action.send(attempt.held.effect, self._context(attempt)))
+            outcome = await self._answer(attempt.action.send(attempt.held.effect, self._context(attempt)))
         except Exception as failure:  # noqa: BLE001 - a plugin is run
             error = failure
             await self._keep(lambda: self.attempts.fail(attempt, error))
@@ -88,7 +75,7 @@ class RemoteExecution:
     def _context(self, attempt: Attempt) -> SendContext:
         return SendContext(
             now=self.attempts.clock.now(),
-            configuration=self.configuration,
+            configuration=self.attempts.configuration,
             adapters=self.adapters,
             hooks=self.hooks,
             marker=attempt.held.marker,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from cornerdesk.actions import Effect, EffectState
 from cornerdesk.ledger.keys import marker_of
@@ -19,6 +19,13 @@ ENDED = frozenset({EffectState.CONFIRMED, EffectState.SUPPRESSED, EffectState.DE
 IN_DOUBT = frozenset({EffectState.SENT, EffectState.UNKNOWN})
 
 _FIELDS = tuple(Effect.model_fields)
+
+# Built once: building a statement costs as much as running it.
+_RECEIVED_AT = select(tables.events.c.received_at).where(tables.events.c.id == tables.effects.c.event)
+_BY_ID = select(tables.effects, _RECEIVED_AT.scalar_subquery().label("received_at")).where(
+    tables.effects.c.id == bindparam("effect_id")
+)
+_CHANGE = update(tables.effects).where(tables.effects.c.id == bindparam("effect_id"))
 
 
 class Progress(FrozenModel):
@@ -55,10 +62,7 @@ def effect_of(row: Row) -> Effect:
 
 async def hold(tx: Transaction, effect_id: str) -> Held | None:
     """Lock an effect's row until the transaction ends."""
-    events = tables.events
-    received_at = select(events.c.received_at).where(events.c.id == tables.effects.c.event).scalar_subquery()
-    statement = select(tables.effects, received_at.label("received_at")).where(tables.effects.c.id == effect_id)
-    row = await tx.row(tx.locked(statement))
+    row = await tx.row(tx.locked(_BY_ID), {"effect_id": effect_id})
     if row is None:
         return None
     effect = effect_of(row)
@@ -67,7 +71,7 @@ async def hold(tx: Transaction, effect_id: str) -> Held | None:
 
 async def change(tx: Transaction, held: Held, **values: Any) -> None:
     """Change an effect whose row is locked."""
-    await tx.execute(update(tables.effects).where(tables.effects.c.id == held.effect.id).values(**values))
+    await tx.execute(_CHANGE, {"effect_id": held.effect.id, **values})
 
 
 async def note_echoes(tx: Transaction, effect: Effect, hints: Sequence[str], now: datetime) -> None:
