@@ -121,7 +121,9 @@ def test_json_loses_what_no_database_can_keep() -> None:
     assert load_json(rb'{"a\u0000": ["\ud800b", 1, null]}') == {"a": ["?b", 1, None]}
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[" * 200_000, b"[" * 61 + b"]" * 61, b"\xff", b'{"a": NaN}', b"9" * 10_000])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[" * 200_000, b"[" * 61 + b"]" * 61, b"\xff", b'{"a": NaN}', b"9" * 10_000]
+)
 def test_what_is_not_json_is_refused(body: bytes) -> None:
     with pytest.raises(RejectedError, match="not JSON"):
         load_json(body)
