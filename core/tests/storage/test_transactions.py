@@ -85,6 +85,14 @@ async def test_a_failed_statement_that_is_ignored_is_not_passed_off_as_a_commit(
     assert await count(storage) == 0
 
 
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+async def test_a_transaction_inside_a_transaction_is_told_instead_of_waiting_for_itself(storage: Storage) -> None:
+    async with storage.transaction():
+        with pytest.raises(RuntimeError, match="inside another one"):
+            async with storage.transaction():
+                raise AssertionError
+
+
 async def test_a_savepoint_can_be_undone_alone(storage: Storage) -> None:
     async with storage.transaction() as tx:
         await tx.execute(facts.insert(), fact("1"))

@@ -117,7 +117,7 @@ def _reason_without_code(error: BaseException) -> str | None:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """SQLAlchemy wraps its adapter's error, which wraps the driver's."""
+    """SQLAlchemy wraps its adapter's error, which wraps the driver's. A bare OSError may be anybody's."""
     if isinstance(error, exc.DBAPIError):
         for inner in (error.orig.__cause__ if error.orig else None, error.orig):
             if inner is not None:

@@ -44,6 +44,7 @@ class SqliteStorage(Storage):
         self.exclusive = exclusive
         self._closing = AsyncExitStack()
         self._writing = asyncio.Lock()
+        self._holder: asyncio.Task[object] | None = None
 
     async def open(self) -> None:
         """Take the lock, open the writer, make the file if it is new."""
@@ -73,9 +74,22 @@ class SqliteStorage(Storage):
             yield tx
 
     @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """The writer for oneself."""
+        task = asyncio.current_task()
+        if task is not None and self._holder is task:
+            raise RuntimeError("a writing transaction was asked for inside another one: it would wait for itself")
+        async with self._writing:
+            self._holder = task
+            try:
+                yield
+            finally:
+                self._holder = None
+
+    @asynccontextmanager
     async def _begun(self, begin: Work[T]) -> AsyncIterator[tuple[Transaction, T]]:
         """A writing transaction opened by `begin`, which may do the first of the work in the same trip."""
-        async with self._writing:
+        async with self._alone():
             tx = Transaction(self._writer)
             with translated(self.url):
                 try:
@@ -133,7 +147,7 @@ class SqliteStorage(Storage):
             durable: False: a power failure may undo it (never tear it), which spares the wait for the disk. For what
                 is done again in that case.
         """
-        async with self._writing:
+        async with self._alone():
             with translated(self.url):
                 return await settled((await self._live()).call(partial(_in_transaction, work, durable)))
 
@@ -148,7 +162,7 @@ class SqliteStorage(Storage):
         return await (await _raw(tx.connection)).call(work)
 
     async def migrate(self) -> list[str]:
-        async with self._writing:
+        async with self._alone():
             return await self._with_migration(upgrade)
 
     async def migration_status(self) -> MigrationStatus:
