@@ -172,6 +172,18 @@ def test_a_signal_seen_is_true_even_where_nobody_listed_it(value: Ask, snapshot:
     assert value("signals.feature.sso", seen) is True
 
 
+def test_a_changed_custom_field_is_named_either_way(value: Ask, snapshot: Make) -> None:
+    changed = snapshot(
+        kind="ticket.changed", changes={"fields.Plan": Change(before="gold"), "customer": Change(after={"id": "c"})}
+    )
+
+    assert value('changes.fields.Plan.before == "gold"', changed) is True
+    assert value('changes["fields.Plan"].before == "gold"', changed) is True
+    assert value('changes.fields["Plan"].after == null && changes.fields.Seats == null', changed) is True
+    assert value("changes.merged_into == null && changes.customer != null", changed) is True
+    assert value("changes.fields.Plan == null", snapshot()) is True
+
+
 def test_every_enum_reads_as_its_text(value: Ask, snapshot: Make) -> None:
     event = snapshot(
         kind="ticket.rated", actor=Actor(kind="customer"), rating=Rating(score="bad"), message=None, origin="backfill"

@@ -275,16 +275,13 @@ def test_a_key_given_twice_is_told_together_with_the_rest(book: Book) -> None:
 
 
 def test_an_action_that_no_configured_source_can_do_is_told(catalogue: Catalogue) -> None:
-    class Mute(Adapter):
-        capabilities = frozenset({Capability.NOTE})
-
-    class Able(Adapter):
-        capabilities = frozenset({Capability.TAG})
+    def able(*capabilities: Capability) -> dict[str, type[Adapter]]:
+        return {"fake": type("Fake", (Adapter,), {"capabilities": frozenset(capabilities)})}
 
     rule = RULE.format("now != null")
     with pytest.raises(ConfigurationError, match="needs a source that can do `tag`"):
-        load_rules_from_texts({"a.yaml": rule}, replace(catalogue, adapters={"fake": Mute}))
-    assert load_rules_from_texts({"a.yaml": rule}, replace(catalogue, adapters={"fake": Able})).rules
+        load_rules_from_texts({"a.yaml": rule}, replace(catalogue, adapters=able(Capability.NOTE)))
+    assert load_rules_from_texts({"a.yaml": rule}, replace(catalogue, adapters=able(Capability.TAG))).rules
 
 
 def test_too_many_or_too_deep_conditions_are_refused(book: Book) -> None:

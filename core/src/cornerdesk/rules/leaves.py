@@ -86,7 +86,8 @@ def _named(annotation: Any, value: Mapping[str, Any] | BaseModel, path: DataPath
 def _branch(members: Sequence[Any], value: Any) -> tuple[Any, Any]:
     """The form of several that a value has."""
     fits = [member for member in members if _fits(member, value)]
-    return (fits[0] if fits else Any), value
+    exact = [member for member in fits if get_origin(member) is Literal]
+    return (*exact, *fits, Any)[0], value
 
 
 def _fits(member: Any, value: Any) -> bool:

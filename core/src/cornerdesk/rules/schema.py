@@ -80,8 +80,7 @@ def build_schema(signals: Iterable[str] = (), sources: Iterable[str] = ()) -> Sc
     if named := tuple(sources):
         fields = {**(roots["event"].fields or {}), "source": Type(Kind.TEXT, values=named)}
         roots["event"] = replace(roots["event"], fields=fields)
-    ticket = roots["ticket"].fields or {}
-    roots["changes"] = kinds.map_of(_change(kinds.ANY), {name: _change(of) for name, of in ticket.items()})
+    roots["changes"] = _changes(roots["ticket"].fields or {})
     roots["signals"] = _signals(signals)
     roots["now"] = kinds.TIME
     for (root, name), alias in ALIASES.items():
@@ -132,6 +131,16 @@ def _object(model: type[BaseModel]) -> Type:
     aliased = {name for root, name in ALIASES if ROOTS[root] is model}
     fields = {name: type_of(info.annotation) for name, info in model.model_fields.items() if name not in aliased}
     return Type(Kind.OBJECT, fields=fields, hints=_HINTS.get(model.__name__))
+
+
+def _changes(ticket: Mapping[str, Type]) -> Type:
+    """By the ticket's field; a custom field's stands as `changes.fields.NAME`, and a merger's goal as `merged_into`."""
+    any_change = _change(kinds.ANY)
+    fields = {name: _change(of) for name, of in ticket.items()}
+    return kinds.map_of(
+        any_change,
+        {**fields, "customer": any_change, "merged_into": any_change, "fields": kinds.map_of(any_change)},
+    )
 
 
 def _change(of: Type) -> Type:

@@ -54,10 +54,7 @@ class View:
         for name, reader in self._objects.items():
             found[name] = reader(_root(name, event))
         if self._changes:
-            found["changes"] = {
-                field: _known({"before": clean(change.before), "after": clean(change.after)})
-                for field, change in event.changes.items()
-            }
+            found["changes"] = _changes(event)
         if self._signals:
             found["signals"] = _signals(snapshot)
         return found
@@ -88,6 +85,17 @@ def _root(name: str, event: Event) -> Any:
     if name in ("event", "ticket"):
         return event if name == "event" else event.ticket
     return getattr(event if name in ("message", "rating") else event.ticket, name)
+
+
+def _changes(event: Event) -> Values:
+    """A custom field's change is told as `fields.NAME` and seen both so and as `changes.fields.NAME`."""
+    found: Values = {}
+    for field, change in event.changes.items():
+        seen = _known({"before": clean(change.before), "after": clean(change.after)})
+        found[_text(field)] = seen
+        if field.startswith("fields."):
+            found.setdefault("fields", {})[_text(field.removeprefix("fields."))] = seen
+    return found
 
 
 def _signals(snapshot: Snapshot) -> Values:
