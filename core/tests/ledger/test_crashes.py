@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cornerdesk import EffectState, Intent, Outcome, RetryableError, UnknownOutcomeError
+from cornerdesk.ledger import Patience
 from cornerdesk.ledger.rows import ENDED
 from cornerdesk.storage import tables
 from hypothesis import HealthCheck, given, settings
@@ -139,9 +140,11 @@ async def _through(world: World, action: str, script: list[Any], crashes: list[i
 
     world.outside.script = script
     effect = (await world.record(world.planned(action)))[0].id
+    # Enough attempts for every mishap of the script, so that the end is never for want of them.
+    patience = Patience(keeping_delays=(), max_attempts=99)
     for crash_at in [*crashes, *itertools.repeat(None, len(script) + 1)]:
         try:
-            await world.run_all(world.new_executor(Saboteur(crash_at)))
+            await world.run_all(world.new_executor(Saboteur(crash_at), patience=patience))
         except Crash:
             world.clock.advance(timedelta(seconds=1))
     return effect
