@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from cornerdesk.errors import ConfigurationError, RejectedError
+from cornerdesk.errors import RejectedError
 from cornerdesk.intake.listings import find_events
 from cornerdesk.model import ActorKind, Snapshot
 from cornerdesk.rules import Catalogue, RuleBook, load_rules_from_texts
@@ -105,9 +105,6 @@ async def _book_of(
     if version is None or version in books:
         return books.get(version or "", current)
     files = await tx.value(select(tables.rulebooks.c.files).where(tables.rulebooks.c.version == version))
-    try:
-        books[version] = load_rules_from_texts(files, catalogue) if files else current
-    except ConfigurationError:
-        # A person, feature or plugin that the rules of then named is gone: the rules of now are the best there is.
-        books[version] = current
+    # Lenient: a person, feature or plugin that the rules of then named may be gone by now.
+    books[version] = load_rules_from_texts(files, catalogue, lenient=True) if files else current
     return books[version]

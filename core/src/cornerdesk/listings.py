@@ -91,3 +91,14 @@ class Listing:
     filters: tuple[Filter, ...] = ()
     verbs: tuple[Verb, ...] = ()
     example: str | None = None
+
+
+def heading(column: str) -> str:
+    """A column's heading as words: `ticket.subject` is subject, but `ticket.number` is ticket and `actor.kind` actor."""
+    parent, _, last = column.rpartition(".")
+    name = parent.rpartition(".")[2] if parent and last in _TELLING_NOTHING else last
+    return _WRITTEN_APART.get(name, name.replace("_", " "))
+
+
+_TELLING_NOTHING = frozenset({"id", "kind", "name", "number"})
+_WRITTEN_APART = {"deadletters": "dead letters", "number": "ticket"}

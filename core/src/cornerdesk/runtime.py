@@ -112,7 +112,8 @@ def known_signals(detectors: Sequence[Detector]) -> list[SignalSpec]:
 
 def make_catalogue(configuration: Configuration, plugins: Plugins) -> Catalogue:
     """What rules may name in this configuration."""
-    return Catalogue(plugins.actions(), configuration, known_signals(plugins.detectors(configuration)))
+    signals = known_signals(plugins.detectors(configuration))
+    return Catalogue(plugins.actions(), configuration, signals, plugins.adapters())
 
 
 @asynccontextmanager
@@ -126,8 +127,7 @@ async def open_runtime(
     """
     clock = clock or SystemClock()
     detectors = plugins.detectors(configuration)
-    catalogue = Catalogue(plugins.actions(), configuration, known_signals(detectors))
-    book = load_rules(configuration.rule_files, catalogue)
+    book = load_rules(configuration.rule_files, make_catalogue(configuration, plugins))
     directory = await open_directory(configuration)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(configuration, plugins, clock=clock, exclusive=exclusive))

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cornerdesk.errors import ConfigurationError
+from cornerdesk.listings import heading
 
 STATES = {
     "confirmed": "green", "done": "green", "acknowledged": "green", "counted": "green", "won": "green",
@@ -54,7 +55,7 @@ def table(rows: Sequence[BaseModel], columns: Sequence[str], *, title: str | Non
     """Rows as a table of these columns (dots reach into nested objects)."""
     shown = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
-        shown.add_column(column.rsplit(".", 1)[-1].replace("_", " "), overflow="fold")
+        shown.add_column(heading(column), overflow="fold", no_wrap=column == "id")
     for row in rows:
         data = row.model_dump(mode="python", by_alias=True)
         shown.add_row(*(cell(_reach(data, column), column) for column in columns))

@@ -17,8 +17,7 @@ from starlette.routing import Route
 from cornerdesk.errors import RejectedError, RetryableError
 from cornerdesk.explaining import explain
 from cornerdesk.listings import Listing
-from cornerdesk.rules import Catalogue
-from cornerdesk.runtime import known_signals
+from cornerdesk.runtime import make_catalogue
 from cornerdesk.storage import tables
 from cornerdesk.web.asking import ask_rows, ask_verb
 from cornerdesk.web.pages import Pages
@@ -41,6 +40,10 @@ class Cell:
     @property
     def is_time(self) -> bool:
         return isinstance(self.value, datetime)
+
+    @property
+    def is_id(self) -> bool:
+        return self.column == "id"
 
     @property
     def is_state(self) -> bool:
@@ -109,7 +112,7 @@ class Dashboard:
         """What every rule made of a ticket or event."""
         store, runtime = self.runtime.store, self.runtime
         reference = request.path_params["reference"]
-        catalogue = Catalogue(store.actions, store.configuration, known_signals(runtime.detectors))
+        catalogue = make_catalogue(store.configuration, store.plugins)
         try:
             async with store.storage.reading() as tx:
                 found = await explain(tx, reference, catalogue, runtime.book, echoes=True)
@@ -158,6 +161,6 @@ def _link(column: str, value: Any) -> str | None:
     """Tickets and events lead to their explanation, web addresses to where they say."""
     if not isinstance(value, str) or not value:
         return None
-    if column in {"ticket", "ticket.id", "ticket.number", "event"}:
+    if column in {"ticket", "ticket.id", "ticket.number", "number", "event"}:
         return f"/explain/{quote(value, safe='')}"
     return value if column.endswith("url") and value.startswith(("https://", "http://")) else None

@@ -12,6 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
+from cornerdesk.listings import heading
+
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 
@@ -58,11 +60,6 @@ def shown(value: Any) -> str:
     if isinstance(value, Mapping):
         return json.dumps(value, default=str)
     return str(value)
-
-
-def heading(column: str) -> str:
-    """A column's heading: the last part of its path, as words."""
-    return column.rsplit(".", 1)[-1].replace("_", " ")
 
 
 def moment(value: datetime) -> Markup:
