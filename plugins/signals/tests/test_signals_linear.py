@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from cornerdesk_signals.automaton import Automaton
+from cornerdesk_signals.automaton import Automaton, Stretch
 from cornerdesk_signals.phrases import read_phrase
 from cornerdesk_signals.tokens import tokenise
 
@@ -52,7 +52,14 @@ def test_a_megabyte_is_read_well_under_two_seconds_even_when_all_of_it_matters(l
 def test_the_automaton_keeps_a_bounded_memory_of_what_it_saw(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cornerdesk_signals.automaton._MOST_STATES", 5)
     automaton = Automaton([read_phrase("alpha ..8 beta ..8 gamma"), read_phrase("alpha alpha gamma")])
-    tokens = tokenise("alpha beta alpha alpha gamma beta x gamma alpha " * 50)
+    stretch = Stretch(tokenise("alpha beta alpha alpha gamma beta x gamma alpha " * 50))
     fresh = Automaton([read_phrase("alpha ..8 beta ..8 gamma"), read_phrase("alpha alpha gamma")])
-    assert automaton.find(tokens) == fresh.find(tokens)
+    assert automaton.find(stretch) == fresh.find(stretch)
     assert len(automaton._sets) <= 7
+
+
+def test_a_match_across_the_pieces_of_a_long_text_is_found_once_and_with_its_negation(look: Look) -> None:
+    for at in range(19_300, 20_300, 7):
+        filler = ("cancel " * 3000)[:at]
+        assert look(f"{filler} . we will cancel our plan . {filler}") == {"churn_risk": ["we will cancel our plan"]}, at
+        assert look(f"{filler} . we will not cancel our plan . {filler}") == {}, at

@@ -109,3 +109,12 @@ def test_signals_are_named_once_and_described(detector: Detector) -> None:
     assert {"churn_risk", "callback_request", "security_request", "pricing_request", "bad_profit"} <= set(names)
     assert {"outage", "legal_threat", "talk_to_ceo", "feature.sso", "feature.audit_log"} <= set(names)
     assert all(signal.about for signal in detector.signals)
+
+
+def test_a_phrase_may_ask_for_a_number_and_for_the_ends_of_a_clause(look: Look) -> None:
+    own = {"about": "x", "phrases": ["^room # [please]$"]}
+    detector = _detector(room=own)
+    assert look("Hello, room 12 please!", detector=detector) == {"room": ["room 12 please"]}
+    assert look("the room 12", detector=detector) == {}
+    assert look("room 12 is cold", detector=detector) == {}
+    assert look("room twelve", detector=detector) == {}

@@ -7,17 +7,20 @@ then says which phrases end where; where they begin is found by walking back, no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ahocorasick_rs import AhoCorasick
 
 from cornerdesk_signals.inflection import FIXED
-from cornerdesk_signals.phrases import Choice, Gap, Phrase, Word, longest
+from cornerdesk_signals.phrases import NUMBER, Choice, Gap, Phrase, Word, longest, shortest
 from cornerdesk_signals.tokens import Tokens, tokenise
 
 REACH = 240
 """Characters looked at on both sides of an anchor: more than any phrase with its negation takes."""
+
+PIECE = 20_000
+"""Characters taken at a time."""
 
 _MOST_STATES = 20_000
 _OTHER = 0
@@ -32,6 +35,16 @@ class Match:
     phrase: int
     start: int
     end: int
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a text in which a phrase may stand. A long one comes in pieces that overlap: a match is of the piece
+    in whose `after` to `until` its last character is."""
+
+    tokens: Tokens
+    after: float = float("-inf")
+    until: float = float("inf")
 
 
 @dataclass
@@ -53,6 +66,8 @@ class Automaton:
         self._states: list[_State] = []
         self._classes: dict[frozenset[str], int] = {}
         self._entries = [self._add_phrase(number, phrase) for number, phrase in enumerate(phrases)]
+        self._phrases = tuple(phrases)
+        self._shortest = [shortest(phrase) for phrase in phrases]
         self._longest = [longest(phrase) for phrase in phrases]
         self._closures = [self._closure(state) for state in range(len(self._states))]
         self._start = frozenset().union(*(self._closures[entry] for entry in self._entries))
@@ -61,14 +76,22 @@ class Automaton:
         anchors = sorted({word for phrase in phrases for word in _anchor(phrase)})
         self._anchors = AhoCorasick(anchors) if anchors else None
 
-    def stretches(self, text: str) -> Iterator[Tokens]:
-        """The parts of folded `text` in which a phrase may stand."""
+    def stretches(self, text: str) -> Iterator[Stretch]:
+        """The parts of folded `text` in which a phrase may stand, in order."""
         for start, end in self._windows(text):
-            yield tokenise(text, start, end)
+            after = float("-inf")
+            while end - start > PIECE:
+                until = start + PIECE - REACH
+                yield Stretch(tokenise(text, *_to_spaces(text, start, start + PIECE)), after, until)
+                start, after = until - REACH, until
+            yield Stretch(tokenise(text, *_to_spaces(text, start, end)), after)
 
-    def find(self, tokens: Tokens) -> list[Match]:
-        """Every phrase in `tokens`, by its end; of those that end together, each phrase's shortest."""
-        signed = [self._signatures.get(word, _OTHER) for word in tokens.words]
+    def find(self, stretch: Stretch, skip: Container[int] = ()) -> list[Match]:
+        """Every phrase that ends in the stretch and is not in `skip`, in the order of their ends; of the ways in which
+        a phrase may end there, the shortest."""
+        tokens = stretch.tokens
+        number = self._signatures.get(NUMBER, _OTHER)
+        signed = [self._signatures.get(word, number if word.isdigit() else _OTHER) for word in tokens.words]
         matches: list[Match] = []
         clause, opened, state = -1, 0, 0
         for place, signature in enumerate(signed):
@@ -77,8 +100,16 @@ class Automaton:
             following = self._table[state].get(signature)
             state = self._step(state, signature) if following is None else following
             for phrase in self._accepting[state]:
-                matches.append(Match(phrase, self._begin(phrase, signed, opened, place + 1), place + 1))
+                if phrase in skip or not self._ends_well(phrase, tokens, place + 1):
+                    continue
+                start = self._begin(phrase, signed, opened, place + 1)
+                if start == opened or not self._phrases[phrase].first:
+                    matches.append(Match(phrase, start, place + 1))
         return matches
+
+    def _ends_well(self, phrase: int, tokens: Tokens, end: int) -> bool:
+        clauses = tokens.clauses
+        return not self._phrases[phrase].last or end == len(clauses) or clauses[end] != clauses[end - 1]
 
     def _windows(self, text: str) -> Iterator[tuple[int, int]]:
         start = end = -1
@@ -87,10 +118,10 @@ class Automaton:
                 end = last + REACH
                 continue
             if end >= 0:
-                yield _to_spaces(text, start, end)
-            start, end = first - REACH, last + REACH
+                yield start, end
+            start, end = max(0, first - REACH), last + REACH
         if end >= 0:
-            yield _to_spaces(text, start, end)
+            yield start, min(end, len(text))
 
     # ── building ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -147,6 +178,9 @@ class Automaton:
         for words, number in self._classes.items():
             for word in words:
                 parts.setdefault(word, []).append(number)
+        for word, also in parts.items():
+            if word.isdigit():
+                also += parts.get(NUMBER, [])
         for word in _NEGATIONS:
             parts.setdefault(word, []).append(_NEGATION)
         numbers: dict[tuple[int, ...], int] = {(): _OTHER}
@@ -192,10 +226,12 @@ class Automaton:
         return frozenset(reached)
 
     def _begin(self, phrase: int, signed: list[int], opened: int, end: int) -> int:
-        for start in range(end - 1, max(opened, end - self._longest[phrase]) - 1, -1):
+        for start in range(end - self._shortest[phrase], max(opened, end - self._longest[phrase]) - 1, -1):
             states = self._closures[self._entries[phrase]]
             for place in range(start, end):
                 states = self._follow(states, signed[place])
+                if not states:
+                    break
             if any(self._states[state].accepts == phrase for state in states):
                 return start
         return opened  # not reached: the phrase ended here, so it began somewhere
@@ -216,7 +252,7 @@ def _anchor(phrase: Phrase) -> frozenset[str]:
 
 def _needed(item: Word | Gap | Choice) -> frozenset[str]:
     if isinstance(item, Word):
-        return item.forms
+        return item.forms - {NUMBER}
     if isinstance(item, Gap) or item.optional:
         return frozenset()
     return frozenset().union(*(_anchor(option) for option in item.options))

@@ -44,6 +44,9 @@ class PhraseDetector(Detector):
             self._owners += [(number, False)] * len(signal.phrases) + [(number, True)] * len(signal.ignore)
             every += (*signal.phrases, *signal.ignore)
         self._automaton = Automaton(every)
+        self._phrases_of: dict[int, set[int]] = {}
+        for phrase, (number, _) in enumerate(self._owners):
+            self._phrases_of.setdefault(number, set()).add(phrase)
 
     @property
     def signals(self) -> Sequence[SignalSpec]:
@@ -59,13 +62,17 @@ class PhraseDetector(Detector):
     def _look(self, text: str, where: str, found: dict[int, list[Evidence]]) -> None:
         folded = fold(text)
         here: dict[int, list[Evidence]] = {}
-        for tokens in self._automaton.stretches(folded.text):
-            matches, ignored = self._sorted_out(self._automaton.find(tokens))
+        enough: set[int] = set()
+        for stretch in self._automaton.stretches(folded.text):
+            tokens = stretch.tokens
+            matches, ignored = self._sorted_out(self._automaton.find(stretch, enough))
             for number, spans in matches.items():
                 kept = here.setdefault(number, [])
                 for start, end in self._valid(number, spans, ignored.get(number, []), tokens):
-                    if len(kept) < MOST_EVIDENCE:
+                    if len(kept) < MOST_EVIDENCE and stretch.after < tokens.ends[end - 1] <= stretch.until:
                         kept.append(_evidence(text, folded, tokens, start, end, where))
+                if len(kept) == MOST_EVIDENCE:
+                    enough |= self._phrases_of[number]
         for number, evidence in here.items():
             if evidence:
                 found.setdefault(number, []).extend(evidence)

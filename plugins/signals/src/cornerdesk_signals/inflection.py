@@ -18,8 +18,10 @@ FIXED = fixed_words()
 @cache
 def forms(word: str) -> frozenset[str]:
     """Every form of `word`, which may be given in any of its forms: `cancelling` gives `cancels`, too."""
-    if word in FIXED or len(word) < 3 or not word.isascii() or not word.isalpha():
+    if word in FIXED:
         return frozenset({word})
+    if len(word) < 3 or not word.isascii() or not word.isalpha():
+        return frozenset({word, *word_forms().get(word, ())})
     irregular = word_forms()
     found = {word}
     for base in _bases(word, irregular):

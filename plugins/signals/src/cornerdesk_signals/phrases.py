@@ -6,6 +6,8 @@
     [our|the]         one of these, or nothing
     ...  ..5          up to three (five) other words of the same clause, none of them "not" or "never"
     @contract         one of a list that ships (data/words.toml)
+    #                 a number
+    ^cancel  cancel$  only where a clause begins; only where it ends
 
 Case, hyphens, apostrophes and contractions do not count: `we're` is `we are`, `sign-on` is `sign on`.
 """
@@ -25,6 +27,8 @@ _PART = re.compile(r"\s+|(?P<gap>\.\.(?:\.(?!\d)|\d+))|(?P<mark>[()\[\]|])|(?P<l
 MAX_GAP = 8
 MAX_LENGTH = 2000
 DEFAULT_GAP = 3
+NUMBER = "#"
+"""Stands for any word that is a number."""
 
 
 class PhraseError(ValueError):
@@ -55,9 +59,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class Phrase:
-    """One after the other, in one clause."""
+    """One after the other, in one clause; `first` and `last`: only where it begins or ends."""
 
     items: tuple[Word | Gap | Choice, ...]
+    first: bool = False
+    last: bool = False
 
 
 def read_phrase(phrase: str) -> Phrase:
@@ -68,12 +74,14 @@ def read_phrase(phrase: str) -> Phrase:
     """
     if len(phrase) > MAX_LENGTH:
         raise PhraseError(f"a phrase has at most {MAX_LENGTH} characters")
-    sequence = _Reader(phrase).read()
+    inner = phrase.strip()
+    first, last = inner.startswith("^"), inner.endswith("$")
+    sequence = _Reader(inner[first : len(inner) - last]).read()
     if not shortest(sequence):
         raise PhraseError(f"phrase {phrase!r} asks for no word; write at least one outside [ ] and ...")
     if isinstance(sequence.items[0], Gap) or isinstance(sequence.items[-1], Gap):
         raise PhraseError(f"phrase {phrase!r} begins or ends with a gap; leave the dots out there")
-    return sequence
+    return Phrase(sequence.items, first, last)
 
 
 def plain_words(text: str) -> Phrase | None:
@@ -164,6 +172,8 @@ def _list(name: str) -> Choice:
 
 
 def _words(text: str) -> tuple[Word, ...]:
+    if text == NUMBER:
+        return (Word(frozenset({NUMBER})),)
     exact = text.startswith("=")
     words = tokenise(fold(text.removeprefix("=")).text).words
     return tuple(Word(frozenset({word}) if exact else forms(word)) for word in words)
