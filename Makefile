@@ -30,6 +30,12 @@ demo: .venv/ready ## the whole story in a minute; KEEP=1 leaves the dashboard up
 test: .venv/ready ## the whole test suite
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+.PHONY: bench
+bench: .venv/ready ## what intake, rules and engine can do, beside bare limits; a few minutes
+	@$(BIN)/python benchmarks/rules.py
+	@$(BIN)/python benchmarks/intake.py
+	@$(BIN)/python benchmarks/engine.py
+
 .PHONY: check
 check: .venv/ready ## format, lint, strict types, architecture
 	@$(BIN)/ruff format --check .

@@ -94,7 +94,7 @@ class Listing:
 
 
 def heading(column: str) -> str:
-    """A column's heading as words: `ticket.subject` is subject, but `ticket.number` is ticket and `actor.kind` actor."""
+    """A column's heading as words: of `ticket.subject` it is subject, of `ticket.number` ticket."""
     parent, _, last = column.rpartition(".")
     name = parent.rpartition(".")[2] if parent and last in _TELLING_NOTHING else last
     return _WRITTEN_APART.get(name, name.replace("_", " "))

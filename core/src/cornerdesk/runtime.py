@@ -17,6 +17,7 @@ from cornerdesk.actions import Effect
 from cornerdesk.adapters.interface import Adapter
 from cornerdesk.clock import Clock, SystemClock
 from cornerdesk.configuration import Configuration
+from cornerdesk.housekeeping import keep_directory_fresh, register_housekeeping
 from cornerdesk.intake import Inbox, Processor, Receiver
 from cornerdesk.ledger import Executor, ReconsiderAction
 from cornerdesk.model import Event, Snapshot, Ticket
@@ -75,7 +76,10 @@ class Runtime:
         )
         store.jobs.handle("deliveries", processor.handle)
         store.jobs.handle("effects", executor.handle)
-        await store.jobs.run(stop)
+        register_housekeeping(store)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(keep_directory_fresh(self.directory, stop))
+            await store.jobs.run(stop)
 
     async def decide(self, tx: Transaction, snapshot: Snapshot) -> None:
         """Plan on a new event and put the plan in the ledger, all in the event's transaction."""
