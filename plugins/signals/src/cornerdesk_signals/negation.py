@@ -13,6 +13,7 @@ WINDOW = 8
 """Words before a phrase in which a negation counts."""
 
 _AFTER = 6
+_NEXT_TO = 3
 
 
 class Negation:
@@ -32,6 +33,7 @@ class Negation:
         self._importance = words["importance"]
         self._praise = words["praise"]
         self._able = words["able"]
+        self._subordinators = words["subordinators"]
 
     def in_clause(self, tokens: Tokens, start: int) -> bool:
         """Whether a negation governs the words from `start` on."""
@@ -41,7 +43,7 @@ class Negation:
             if word in self._harmless:
                 return False
             if self._negates(words, place):
-                return True
+                return not self._is_of_another_clause(tokens, place, start)
         return False
 
     def of_wish(self, tokens: Tokens, start: int, end: int) -> bool:
@@ -59,6 +61,11 @@ class Negation:
                 break  # a new subject begins a clause of its own: "it does not work we cancel"
             places.append(place)
         return places
+
+    def _is_of_another_clause(self, tokens: Tokens, place: int, start: int) -> bool:
+        """ "If you do not answer by Monday my lawyer will": what "if" opened ends before the phrase."""
+        opened = [word for word in tokens.words[max(0, place - 4) : place] if word in self._subordinators]
+        return bool(opened) and start - place > _NEXT_TO
 
     def _negates(self, words: list[str], place: int) -> bool:
         word, before = words[place], words[place - 1] if place else ""
