@@ -182,3 +182,17 @@ async def test_nobody_is_no_way_to_sign_in(standin: StandIn, adapter: ZendeskAda
     standin.faults.append(Fault(status=200, path="/users/me", body='{"user": {"id": null, "role": "end-user"}}'))
     with pytest.raises(CredentialsError, match="does not know us"):
         await adapter.check()
+
+
+async def test_a_ticket_whose_comments_and_people_we_may_not_list_is_fetched_all_the_same(
+    standin: StandIn, adapter: ZendeskAdapter
+) -> None:
+    ticket_id = opened(standin)
+    standin.faults += [
+        Fault("status", path=f"/api/v2/tickets/{ticket_id}/comments", status=403, times=9),
+        Fault("status", path="/api/v2/users/show_many", status=404, times=9),
+    ]
+    state = await adapter.fetch_ticket(ticket_id)
+    assert state.first_message is None
+    assert state.ticket.customer is not None
+    assert state.ticket.customer.email == "bo@example.com"

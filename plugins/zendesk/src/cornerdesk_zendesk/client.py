@@ -112,19 +112,26 @@ class ZendeskClient:
         return await self._get(TicketAnswer, path, {"include": "users,organizations"})
 
     async def comments(self, ticket_id: str, *, newest_first: bool = False) -> CommentsAnswer:
-        """Up to 100 comments with their authors, the oldest first unless asked."""
-        order = {"sort": "-created_at"} if newest_first else {}
-        path = f"{ticket_path(ticket_id)}/comments"
-        return await self._get(CommentsAnswer, path, {**_PAGE, **order, "include": "users"})
+        """Up to 100 comments with their authors, the oldest first unless asked; none where we may not see them."""
+        params = {**_PAGE, **({"sort": "-created_at"} if newest_first else {}), "include": "users"}
+        answer = await self.api.request("GET", f"{ticket_path(ticket_id)}/comments", params=params, accept={403, 404})
+        return self._parse(CommentsAnswer, answer) if answer.status == 200 else CommentsAnswer(comments=[])
 
     async def comment_count(self, ticket_id: str) -> int:
         return (await self._get(CountAnswer, f"{ticket_path(ticket_id)}/comments/count")).count.value
 
     async def users(self, ids: Iterable[str]) -> list[User]:
+        """Those of these users that exist; an agent of a restricted role may see them only one by one, or not at all."""
         wanted = sorted(set(ids))[:100]
         if not wanted:
             return []
-        return (await self._get(UsersAnswer, "/api/v2/users/show_many", {"ids": ",".join(wanted)})).users
+        answer = await self.api.request(
+            "GET", "/api/v2/users/show_many", params={"ids": ",".join(wanted)}, accept={403, 404}
+        )
+        if answer.status == 200:
+            return self._parse(UsersAnswer, answer).users
+        found = [await self.api.request("GET", f"/api/v2/users/{each}", accept={403, 404}) for each in wanted]
+        return [self._parse(UserAnswer, each).user for each in found if each.status == 200]
 
     async def organization(self, organization_id: str) -> Organization | None:
         """None where it is gone. Agents may be kept from seeing it: then None too."""
