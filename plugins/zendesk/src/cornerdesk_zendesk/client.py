@@ -121,7 +121,7 @@ class ZendeskClient:
         return (await self._get(CountAnswer, f"{ticket_path(ticket_id)}/comments/count")).count.value
 
     async def users(self, ids: Iterable[str]) -> list[User]:
-        """Those of these users that exist; an agent of a restricted role may see them only one by one, or not at all."""
+        """Those of these users that exist; whoever may not list them sees them one by one, or not at all."""
         wanted = sorted(set(ids))[:100]
         if not wanted:
             return []
