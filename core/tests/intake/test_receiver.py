@@ -284,3 +284,19 @@ async def test_a_connection_cut_in_the_middle_stores_nothing_and_the_server_goes
         assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
         writer.close()
     assert len(await stage.world.deliveries()) == 1
+
+
+async def test_a_sender_that_hangs_up_before_its_answer_troubles_nobody(stage: Stage) -> None:
+    body = body_of("d-1")
+    request = {"type": "http.request", "body": body}
+
+    async def receive() -> Any:
+        return request
+
+    async def send(_: Any) -> None:
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+    for path in ("/webhooks/support", "/webhooks/nobody"):
+        headers = [(b"x-signature", stage.world.sign(body).encode())]
+        await stage.receiver({"type": "http", "method": "POST", "path": path, "headers": headers}, receive, send)
+    assert len(await stage.world.deliveries()) == 1

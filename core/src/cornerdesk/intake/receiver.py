@@ -8,6 +8,7 @@ which make vendors drop or delay what they have for us (fact sheet intercom.md 1
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -192,14 +193,13 @@ class Receiver:
         answer goes out at once, and what is already under way is thrown away for a moment before the end.
         """
         body = _error(reason)
-        await send(_start(status, body, (b"connection", b"close"), *headers))
-        await send({"type": "http.response.body", "body": body, "more_body": True})
-        try:
-            async with asyncio.timeout(LINGER_SECONDS):
-                await _discard(receive, LINGER_BODIES * self._max_body)
-        except TimeoutError:
-            pass
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        with contextlib.suppress(RuntimeError, OSError):  # the sender hung up
+            await send(_start(status, body, (b"connection", b"close"), *headers))
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LINGER_SECONDS):
+                    await _discard(receive, LINGER_BODIES * self._max_body)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _discard(receive: Receive, limit: int) -> None:
@@ -279,5 +279,9 @@ def _start(status: int, body: bytes, *headers: tuple[bytes, bytes]) -> MutableMa
 
 
 async def _answer(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes], head: bool = False) -> None:
-    await send(_start(status, body, *headers))
-    await send({"type": "http.response.body", "body": b"" if head else body})
+    try:
+        await send(_start(status, body, *headers))
+        await send({"type": "http.response.body", "body": b"" if head else body})
+    except (RuntimeError, OSError) as error:
+        # The sender hung up while it waited; uvloop says so with a RuntimeError. It will send again.
+        log.info("answer_not_wanted", status=status, error=type(error).__name__)
