@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,17 @@ def postgresql_database() -> Iterator[str]:
         pytest.skip(f"no PostgreSQL server answers at CORNERDESK_TEST_POSTGRESQL ({type(error).__name__})")
     yield urlunsplit(urlsplit(SERVER)._replace(path=f"/{name}", query=""))
     finish(run_sql(SERVER, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+
+
+@pytest.fixture(scope="session")
+def make_schema(postgresql_database: str) -> Callable[[str], str]:
+    """Makes an empty PostgreSQL schema of this name, for the whole test run, and gives its URL."""
+
+    def make(name: str) -> str:
+        finish(run_sql(postgresql_database, f"CREATE SCHEMA {name}"))
+        return in_schema(postgresql_database, name)
+
+    return make
 
 
 @pytest.fixture

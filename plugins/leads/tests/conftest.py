@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import pytest
 import pytest_asyncio
 from cornerdesk import (
@@ -41,25 +36,6 @@ from cornerdesk_leads.tables import metadata
 from sqlalchemy import delete
 
 NOON = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
-SERVER = os.environ.get("CORNERDESK_TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432/test")
-
-
-@asynccontextmanager
-async def _database() -> AsyncIterator[str]:
-    """A database of its own on the server, dropped afterwards."""
-    try:
-        server = await asyncpg.connect(SERVER, timeout=5)
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"no PostgreSQL server answers at CORNERDESK_TEST_POSTGRESQL ({type(error).__name__})")
-    name = f"cornerdesk_leads_{uuid.uuid4().hex[:12]}"
-    await server.execute(f'CREATE DATABASE "{name}"')
-    try:
-        yield urlunsplit(urlsplit(SERVER)._replace(path=f"/{name}", query=""))
-    finally:
-        await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-        await server.close()
 
 
 @pytest_asyncio.fixture(
@@ -67,15 +43,14 @@ async def _database() -> AsyncIterator[str]:
     loop_scope="session",
     params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)],
 )
-async def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+async def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database with the real tables, made by the real revisions, once for all tests."""
-    async with AsyncExitStack() as stack:
-        url = f"sqlite:///{tmp_path_factory.mktemp('leads')}/leads.db"
-        if request.param == "postgresql":
-            url = await stack.enter_async_context(_database())
-        async with await open_storage(url, plugin_tables=[cornerdesk_tables()]) as opened:
-            await opened.migrate()
-        yield url
+    url = f"sqlite:///{tmp_path_factory.mktemp('leads')}/leads.db"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("make_schema")("leads")
+    async with await open_storage(url, plugin_tables=[cornerdesk_tables()]) as opened:
+        await opened.migrate()
+    return url
 
 
 @pytest.fixture
