@@ -12,6 +12,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +206,9 @@ def message(id: str, text: str = "Hello", *, at: float = 0, direction: str = "in
     }
 
 
-def ticket_state(ticket: str = "12", *, at: float = 0, first: Any = None, **fields: Any) -> TicketState:
+def ticket_state(
+    ticket: str = "12", *, at: float = 0, first: Any = None, messages: Sequence[Any] = (), **fields: Any
+) -> TicketState:
     """A ticket as the vendor's API would show it, last changed `at` seconds after START."""
     as_of = START + timedelta(seconds=at)
     fields = {"subject": "Printer", "status": "open", "channel": Channel.EMAIL, "created_at": START, **fields}
@@ -215,6 +218,7 @@ def ticket_state(ticket: str = "12", *, at: float = 0, first: Any = None, **fiel
         ticket=Ticket.model_validate({"id": ticket, "number": ticket, "updated_at": as_of, **fields}),
         as_of=as_of,
         first_message=Message.model_validate(first) if first else None,
+        messages=tuple(Message.model_validate(each) for each in messages),
         people={"a-1": Actor(kind=ActorKind.AGENT, id="a-1", name="Ada", email="ada@example.com")},
     )
 
@@ -267,12 +271,15 @@ class World:
         body = json.dumps(data).encode()
         return StoredDelivery(new_id(), source, str(data["id"]), self.clock.now(), {"x-signature": sign(body)}, body)
 
-    async def work(self, processor: Processor | None = None) -> None:
-        """Run the jobs that are due until there are none."""
-        processor = processor or self.processor()
+    @cached_property
+    def worker(self) -> Processor:
+        return self.processor()
+
+    async def work(self) -> None:
+        """Run the jobs that are due until there are none, in one worker that lives on."""
         while due := self.jobs.due():
             for request in due:
-                await self.run(request.payload, processor)
+                await self.run(request.payload, self.worker)
 
     async def run(self, payload: bytes, processor: Processor | None = None, attempts: int = 0) -> None:
         try:
@@ -282,7 +289,7 @@ class World:
             self.jobs.queue.append(JobRequest("deliveries", payload, not_before=not_before))
 
     async def told(self, *facts: dict[str, Any]) -> list[Snapshot]:
-        """One delivery of these facts, processed; the snapshots decided on."""
+        """One delivery of these facts, processed by a worker that lives on; the snapshots decided on."""
         before = len(self.decided)
         await self.receive({"id": uuid.uuid4().hex, "facts": list(facts)})
         await self.work()

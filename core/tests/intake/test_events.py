@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cornerdesk import ActorKind, Change, EventKind, Origin, Status, tag_hint, text_hint
 
@@ -222,6 +222,51 @@ async def test_learning_what_was_never_told_is_not_a_change(plain: World) -> Non
         plain.fact(None, "s-3", at=1002) | {"ticket": {"priority": "low", "fields": {"A": 2}}}
     )
     assert set(snapshot.event.changes) == {"priority", "fields.A"}
+
+
+# ── a trigger only says "look at this ticket" ────────────────────────────────────────────────────────────────────────
+
+
+async def test_what_was_said_is_found_on_a_ticket_that_a_trigger_points_at(world: World) -> None:
+    said = [world.message(str(n), f"text {n}", at=n * 1000) for n in range(1, 4)]
+    look: dict[str, Any] = {"needs": ["ticket", "customer", "message"]}
+    world.desk.tickets["12"] = world.state(at=2000, messages=said[:2], status="open")
+    (found,) = await world.told(world.fact(None, "trigger:1", at=2000, **look))
+    assert (found.event.kind, found.message and found.message.id) == (EventKind.MESSAGE_ADDED, "2")
+    assert found.event.actor.kind is ActorKind.CUSTOMER
+    world.desk.tickets["12"] = world.state(at=9000, messages=said, status="solved")
+    later, solved = await world.told(world.fact(None, "trigger:2", at=9000, **look))
+    assert later.message is not None
+    assert (later.message.id, later.event.occurred_at) == ("3", later.message.created_at)
+    assert solved.event.changes == {"status": Change(before="open", after="solved")}
+    assert await world.told(world.fact(ADDED, "message:3", at=3000, message=said[2])) == []
+    assert await world.told(world.fact(None, "trigger:3", at=9000, **look)) == []
+    assert world.desk.fetched == ["12", "12"]
+
+
+async def test_a_new_ticket_that_a_trigger_points_at_is_one_event_and_each_answer_another(world: World) -> None:
+    said = [world.message("1", "It burns"), world.message("2", "We look", at=20, direction="outbound")]
+    world.desk.tickets["12"] = world.state(at=20, first=said[0], messages=said)
+    await world.told(world.fact(None, "trigger:1", at=20, needs=["ticket", "message"]))
+    assert [(s.event.kind.value, s.message and s.message.text) for s in world.decided] == [
+        (CREATED, "It burns"),
+        (ADDED, "We look"),
+    ]
+
+
+async def test_the_api_may_know_more_of_a_message_than_its_delivery(world: World) -> None:
+    whole = world.message("7", at=600) | {"attachments": [{"name": "fire.png"}]}
+    world.desk.tickets["12"] = world.state(at=600, messages=[whole])
+    (snapshot,) = await world.told(
+        world.fact(ADDED, "message:7", at=600, message=world.message("7", at=600), needs=["customer"])
+    )
+    assert snapshot.message is not None
+    assert [attachment.name for attachment in snapshot.message.attachments] == ["fire.png"]
+
+
+async def test_a_merge_tells_into_which_ticket(world: World) -> None:
+    (snapshot,) = await world.told(world.fact("ticket.merged", "merged:12", changes={"merged_into": {"after": "13"}}))
+    assert snapshot.event.changes == {"merged_into": Change(after="13")}
 
 
 # ── late ones ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -65,6 +65,7 @@ class Draft:
 
     told: ToldFact
     kind: EventKind
+    occurred_at: datetime
     ticket: Ticket
     actor: Actor
     message: Message | None = None
@@ -73,7 +74,7 @@ class Draft:
 
 @dataclass
 class Settled:
-    """What became of one fact: its new keys, and its event if it has one (two, where a state brings a message)."""
+    """What became of one fact: its new keys, and its event if it has one (more, where a state brings messages)."""
 
     told: ToldFact
     keys: list[str]
@@ -102,14 +103,21 @@ class Surroundings:
         return self.hydrated.people if self.hydrated else {}
 
 
-def keys_of(told: ToldFact) -> list[str]:
+def keys_of(told: ToldFact, hydrated: TicketState | None) -> list[str]:
     """Every key that could show that this fact, or part of it, was seen before."""
     fact = told.fact
     keys = [*fact.keys, created_key(fact.ticket_id), first_key(fact.ticket_id)]
     if fact.message is not None:
         keys.append(message_key(fact.ticket_id, fact.message))
+    if hydrated is not None and brings_messages(fact):
+        keys += [message_key(fact.ticket_id, message) for message in hydrated.messages]
     keys += [_change_key(told, name, change) for name, change in fact.changes.items()]
     return keys
+
+
+def brings_messages(fact: Fact) -> bool:
+    """Whether a fact only says "look at this ticket", so that what was said there has to be found, too."""
+    return fact.kind is None and "message" in fact.needs
 
 
 def created_key(ticket: str) -> str:
@@ -175,11 +183,11 @@ class _Settlement:
         if fact.kind is EventKind.TICKET_CREATED:
             self._created(settled, fact.message)
         elif fact.kind is EventKind.MESSAGE_ADDED:
-            self._message(settled)
+            self._told_message(settled)
         elif fact.kind is EventKind.TICKET_CHANGED or fact.kind is None:
             self._state(settled)
         else:
-            self._draft(settled, fact.kind, message=fact.message)
+            self._draft(settled, fact.kind, message=fact.message, changes=fact.changes)
 
     # ── creation and messages ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -197,15 +205,33 @@ class _Settlement:
             self._copy.note_message(message, settled.told.fact.occurred_at)
         self._draft(settled, EventKind.TICKET_CREATED, message=message)
 
-    def _message(self, settled: Settled) -> None:
-        fact, ticket = settled.told.fact, self._copy.id
-        message = fact.message
-        if message is None:
+    def _told_message(self, settled: Settled) -> None:
+        """A message that the delivery tells; the API may know more of it, such as its attachments."""
+        fact = settled.told.fact
+        if fact.message is None:
             self._draft(settled, EventKind.MESSAGE_ADDED)
             return
+        latest = self._around.hydrated.messages if self._around.hydrated else ()
+        whole = next((each for each in latest if each.id == fact.message.id), fact.message)
+        self._message(settled, whole, first=fact.first_message)
+
+    def _found_messages(self, settled: Settled) -> None:
+        """Messages that no delivery told, of about the time of a fact that only says "look", or since the last look."""
+        hydrated, fact = self._around.hydrated, settled.told.fact
+        if hydrated is None or not brings_messages(fact):
+            return
+        since = fact.occurred_at - CREATION
+        if self._stored_as_of is not None:
+            since = min(since, self._stored_as_of)
+        for message in hydrated.messages:
+            if message.created_at is not None and message.created_at > since:
+                self._message(settled, message, first=False, actor=message.author, at=message.created_at)
+
+    def _message(self, settled: Settled, message: Message, *, first: bool, **more: Any) -> None:
+        ticket, at = self._copy.id, message.created_at or settled.told.fact.occurred_at
         if message_key(ticket, message) in self._seen:
             return
-        first = self._opens_ticket(fact, message)
+        first = first or self._opens_ticket(message, at)
         self._see(settled, [message_key(ticket, message)])
         if first:
             self._see(settled, [first_key(ticket)])
@@ -214,15 +240,15 @@ class _Settlement:
                 return
             self._see(settled, [created_key(ticket)])
             self._copy.opening = self._copy.opening or _opening(message)
-        self._copy.note_message(message, fact.occurred_at)
+        self._copy.note_message(message, at)
         kind = EventKind.TICKET_CREATED if first else EventKind.MESSAGE_ADDED
-        self._draft(settled, kind, message=message)
+        self._draft(settled, kind, message=message, **more)
 
-    def _opens_ticket(self, fact: Fact, message: Message) -> bool:
+    def _opens_ticket(self, message: Message, at: datetime) -> bool:
         copy = self._copy
-        if fact.first_message or message.id == copy.first:
+        if message.id == copy.first:
             return True
-        if first_key(copy.id) in self._seen or not self._near_creation(message.created_at or fact.occurred_at, OPENING):
+        if first_key(copy.id) in self._seen or not self._near_creation(at, OPENING):
             return False
         if copy.opening is not None:
             return copy.opening == _opening(message)
@@ -238,13 +264,12 @@ class _Settlement:
 
     def _state(self, settled: Settled) -> None:
         fact = settled.told.fact
-        if fact.kind is None and fact.message is not None:
-            self._message(settled)
-        if fact.kind is None and not settled.drafts and self._tells_creation(fact):
+        if fact.kind is None and self._tells_creation(fact):
             self._created(settled, fact.message)
-            if settled.drafts:
-                self._copy.take_untold()
-                return
+            self._copy.take_untold()
+        if fact.kind is None and fact.message is not None:
+            self._told_message(settled)
+        self._found_messages(settled)
         changes = self._vendors_changes(settled.told) if fact.changes else self._changes_found()
         changes = self._new_changes(settled, changes)
         if changes:
@@ -296,30 +321,32 @@ class _Settlement:
         kind: EventKind,
         *,
         message: Message | None = None,
-        changes: dict[str, Change] | None = None,
+        changes: Mapping[str, Change] | None = None,
+        actor: Actor | None = None,
+        at: datetime | None = None,
     ) -> None:
-        told, changes = settled.told, changes or {}
+        told, changes = settled.told, dict(changes or {})
         stale = self._stored_as_of is not None and told.as_of < self._stored_as_of
         ticket = self._copy.ticket(None if stale else told.fields)
         if message is not None:
             message = message.model_copy(update={"author": self._complete(message.author, ticket)})
-        actor = self._complete(_actor_of(told.fact, message), ticket)
-        if self._is_echo(told.fact, message, changes):
+        actor = self._complete(actor or _actor_of(told.fact, message), ticket)
+        if self._is_echo(actor, message, changes):
             actor = actor.model_copy(update={"kind": ActorKind.SELF})
-        settled.drafts.append(Draft(told, kind, ticket, actor, message, changes))
-        at = told.fact.occurred_at
+        at = at or told.fact.occurred_at
+        settled.drafts.append(Draft(told, kind, at, ticket, actor, message, changes))
         self._copy.last_event_at = max(self._copy.last_event_at or at, at)
 
     def _complete(self, actor: Actor, ticket: Ticket) -> Actor:
         known = known_person(actor.id, ticket, self._around.people)
         return filled(actor, known) if known else actor
 
-    def _is_echo(self, fact: Fact, message: Message | None, changes: Mapping[str, Change]) -> bool:
+    def _is_echo(self, actor: Actor, message: Message | None, changes: Mapping[str, Change]) -> bool:
         """What we wrote, told back to us. Of somebody known not to be us it is none, however alike it looks."""
         if self._around.echoes.isdisjoint(hints_of(message, changes)):
             return False
-        actor, own = _actor_of(fact, message).id, self._around.own_user
-        return actor is None or own is None or actor == own
+        own = self._around.own_user
+        return actor.id is None or own is None or actor.id == own
 
 
 def tells_all(told: ToldFact) -> bool:

@@ -19,7 +19,7 @@ from cornerdesk.errors import CornerdeskError, RejectedError, UnsupportedError
 from cornerdesk.intake.facts import ToldFact, known_person
 from cornerdesk.intake.metrics import ProcessingMetrics
 from cornerdesk.intake.text import with_clean_text
-from cornerdesk.model import Actor, ActorKind, EventKind, Ticket
+from cornerdesk.model import Actor, ActorKind, Ticket
 
 CACHED = 1_000
 """Tickets kept in memory, at about ten kilobytes each."""
@@ -61,12 +61,8 @@ class Hydrator:
         fresh = row is not None and row["complete"] and not _older(row["as_of"], told.as_of)
         if fact.needs - {"message", "actor"} and not fresh:
             return True
-        if (
-            "message" in fact.needs
-            and fact.message is None
-            and fact.kind in (EventKind.TICKET_CREATED, None)
-            and not fresh
-        ):
+        # A fact that brings messages needs the ticket itself: what was said is not in our row. The cache spares most.
+        if "message" in fact.needs and fact.message is None and (fact.kind is None or not fresh):
             return True
         return self._actor_lacks(source, fact, row)
 

@@ -112,7 +112,7 @@ class Settler:
         """Settle a batch; the caller commits. Raises whatever `decide` raises."""
         facts = batch.facts()
         rows = await self._lock(tx, list(facts))
-        seen = await _seen(tx, facts)
+        seen = await _seen(tx, facts, batch.fetched)
         outcomes: list[tuple[TicketKey, Settled]] = []
         copies: dict[TicketKey, TicketCopy] = {}
         for key, told in facts.items():
@@ -169,7 +169,7 @@ class Settler:
             source=delivery.source,
             helpdesk=self._adapters[delivery.source].helpdesk,
             kind=draft.kind,
-            occurred_at=fact.occurred_at,
+            occurred_at=draft.occurred_at,
             received_at=delivery.received_at,
             actor=draft.actor,
             ticket=ticket.model_copy(update={"account": match.account or ticket.account}),
@@ -301,11 +301,15 @@ def _event_row(snapshot: Snapshot, delivery: str) -> dict[str, Any]:
     }
 
 
-async def _seen(tx: Transaction, facts: Mapping[TicketKey, Sequence[ToldFact]]) -> dict[str, set[str]]:
+async def _seen(
+    tx: Transaction, facts: Mapping[TicketKey, Sequence[ToldFact]], fetched: Mapping[TicketKey, Fetched]
+) -> dict[str, set[str]]:
     """Which keys of these facts were seen before, by source. A key too long for an index is known by its hash."""
     wanted: dict[str, dict[str, str]] = {}
-    for (source, _), told in facts.items():
-        wanted.setdefault(source, {}).update((_short(key), key) for one in told for key in keys_of(one))
+    for ticket, told in facts.items():
+        hydrated = fetched[ticket].state if ticket in fetched else None
+        known = wanted.setdefault(ticket[0], {})
+        known.update((_short(key), key) for one in told for key in keys_of(one, hydrated))
     seen: dict[str, set[str]] = {}
     table = tables.facts
     for source, keys in wanted.items():
