@@ -4,17 +4,19 @@ written: keys are ids and reasons."""
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import structlog
 
 
-def configure_logs(form: str) -> None:
-    """`text` for a person, `json` for a collector. Libraries' own logs come in at warning and above."""
+def configure_logs(form: str, *, quiet: bool = False) -> None:
+    """`text` for a person, `json` for a collector. Libraries' own logs come in at warning and above; `quiet`: so do ours."""
+    colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28)
+        else structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=28)
     )
     structlog.configure(
         processors=[
@@ -24,9 +26,10 @@ def configure_logs(form: str) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        # Whoever is quiet may yet start to serve, and is heard then.
+        cache_logger_on_first_use=not quiet,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s", force=True)
     # These log whole requests, addresses included, when they are let.

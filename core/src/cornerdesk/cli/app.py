@@ -2,52 +2,66 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
-from cornerdesk.cli import console, database, demo, explain, lists, plugins, scaffold, serve, validation
+from cornerdesk.cli import console
+from cornerdesk.cli.groups import Group
+from cornerdesk.cli.options import config_option
 from cornerdesk.errors import ConfigurationError, CornerdeskError, FatalError
-from cornerdesk.nearest import nearest
 
-BUILT_IN: dict[str, click.Command] = {
-    command.name or "": command
-    for command in (
-        scaffold.init,
-        demo.demo,
-        serve.serve,
-        validation.check,
-        validation.schema,
-        explain.explain,
-        plugins.plugins,
-        database.database,
-    )
+BUILT_IN: dict[str, tuple[str, str]] = {
+    "init": ("scaffold", "Write a commented configuration with example rules."),
+    "demo": ("demo", "Tell the whole story in a minute, with local stand-ins."),
+    "check": ("validation", "Check configuration, rules, accounts and plugins."),
+    "serve": ("serve", "Receive, decide, act, show the dashboard."),
+    "explain": ("explain", "Say what every rule made of a ticket, and why."),
+    "schema": ("validation", "Print the JSON Schema of the configuration or of rules."),
+    "database": ("database", "Make and inspect the tables."),
+    "plugins": ("plugins", "List and check the plugins."),
 }
+"""Commands by name: the module that holds each, imported when it is called, and a line for the overview."""
 
 
-class Cornerdesk(click.Group):
+class Cornerdesk(Group):
     """Built-in commands, and one for every listing, plugins' own included."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*BUILT_IN, *(name for name in lists.names() if name not in BUILT_IN)]
+        return [*BUILT_IN, *_lists_about()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return BUILT_IN.get(cmd_name) or lists.command(cmd_name)
+        if cmd_name in BUILT_IN:
+            found = getattr(importlib.import_module(f"cornerdesk.cli.{BUILT_IN[cmd_name][0]}"), cmd_name)
+            assert isinstance(found, click.Command)
+            return found
+        from cornerdesk.cli import lists
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            guess = nearest(args[0], self.list_commands(ctx))
-            ctx.fail(f"there is no command {args[0]!r}" + (f"; did you mean {guess!r}?" if guess else ""))
-        return super().resolve_command(ctx, args)
+        return lists.command(cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The overview imports no command: it has a line of its own for each."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in BUILT_IN.items()])
+        with formatter.section("Lists, and what can be done to their rows"):
+            formatter.write_dl(list(_lists_about().items()))
+
+
+def _lists_about() -> dict[str, str]:
+    # Plugins bring lists of their own, so only what needs their names loads the plugins.
+    from cornerdesk.cli import lists
+
+    return {name: about for name, about in lists.about().items() if name not in BUILT_IN}
 
 
 @click.group(cls=Cornerdesk, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="cornerdesk", message="cornerdesk %(version)s")
-def cli() -> None:
+@config_option
+def cli(config: Path) -> None:
     """Brings the help desk to the corner office.
 
     \b
@@ -56,7 +70,13 @@ def cli() -> None:
       cornerdesk init DIR        a commented configuration of your own
       cornerdesk check           is it right?
       cornerdesk serve           receive, decide, act
+
+    Every command takes --help and --config, every list --json. Example: cornerdesk effects --help
     """
+    from cornerdesk.logs import configure_logs
+
+    # Of what goes on inside, a command tells only what is wrong; `serve` says more.
+    configure_logs("text", quiet=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -67,10 +87,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code. Prints errors, never a traceback for something a user did."""
     try:
-        result: Any = cli.main(args=arguments, prog_name="cornerdesk", standalone_mode=False)
+        result: Any = cli.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="cornerdesk",
+            standalone_mode=False,
+            color=console.colour(),
+        )
+        sys.stdout.flush()
     except click.exceptions.Exit as error:
         return error.exit_code
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         console.error("interrupted")
         return 130
     except click.ClickException as error:
@@ -83,7 +109,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         console.error(str(error))
         return 2 if isinstance(error, FatalError) else 1
     except BrokenPipeError:
-        # Somebody's `head` has seen enough.
-        sys.stderr.close()
-        return 0
+        return _reader_left()
+    except SystemExit as error:
+        # Click and rich leave like this when they notice it before us.
+        return _reader_left() if error.code == 1 else int(error.code or 0)
     return result if isinstance(result, int) else 0
+
+
+def _reader_left() -> int:
+    """Somebody's `head` has seen enough: what is still buffered goes nowhere, and nothing is wrong."""
+    console.close_output()
+    return 0

@@ -9,12 +9,14 @@ from typing import Any
 import click
 
 from cornerdesk.cli import console
+from cornerdesk.cli.groups import Group
 from cornerdesk.cli.options import config_option, example, installed_plugins, json_option, read_configuration
 from cornerdesk.store import open_store
 
 
-@click.group()
-def database() -> None:
+@click.group(cls=Group)
+@config_option
+def database(config: Path) -> None:
     """Make and inspect the tables.
 
     Example: cornerdesk database migrate

@@ -6,7 +6,7 @@ import importlib.util
 
 import click
 
-from cornerdesk.cli.options import example
+from cornerdesk.cli.options import example, unread_config_option
 from cornerdesk.errors import ConfigurationError
 
 NEEDED = {"cornerdesk_zendesk": "cornerdesk-zendesk", "cornerdesk_email": "cornerdesk-email", "aiosmtpd": "aiosmtpd"}
@@ -14,6 +14,7 @@ NEEDED = {"cornerdesk_zendesk": "cornerdesk-zendesk", "cornerdesk_email": "corne
 
 @click.command(epilog=example("cornerdesk demo --keep"))
 @click.option("--keep", is_flag=True, help="Leave `serve` and its dashboard running at the end, until Ctrl-C.")
+@unread_config_option
 def demo(keep: bool) -> None:
     """The whole story in a minute: a help desk sends, rules act, and you see what came of it.
 

@@ -57,7 +57,7 @@ def _show_rule(each: EventExplanation, every_condition: bool) -> None:
     elif each.first_failed and not each.suppressed:
         click.echo(f"      {each.first_failed}")
     for effect in each.effects:
-        click.echo(f"      → {effect}")
+        click.echo(f"      → {console.plain(effect)}")
 
 
 def _show_condition(condition: ConditionResult, *, first_failed: bool) -> None:
@@ -65,9 +65,11 @@ def _show_condition(condition: ConditionResult, *, first_failed: bool) -> None:
     click.secho(f"    {mark} ", fg=colour, nl=False)
     click.echo(condition.text + ("   ← the first that failed" if first_failed else ""))
     for path, value in condition.seen.items():
-        click.secho(f"        {path} = {_short(value)}   ({condition.origins.get(path, 'vendor')})", dim=True)
+        click.secho(
+            f"        {path} = {_short(value)}   ({console.plain(condition.origins.get(path, 'vendor'))})", dim=True
+        )
     if condition.reason:
-        click.secho(f"        {condition.reason}", fg="yellow")
+        click.secho(f"        {console.plain(condition.reason)}", fg="yellow")
 
 
 def _short(value: Any) -> str:

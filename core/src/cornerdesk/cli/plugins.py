@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from cornerdesk.cli import console
-from cornerdesk.cli.options import example, installed_plugins, json_option
+from cornerdesk.cli.groups import Group
+from cornerdesk.cli.options import example, installed_plugins, json_option, unread_config_option
 from cornerdesk.plugins import PluginReport, load_plugins
 
 
-@click.group()
+@click.group(cls=Group)
 def plugins() -> None:
     """The plugins installed.
 
@@ -22,6 +23,7 @@ def plugins() -> None:
 
 
 @plugins.command("list", epilog=example("cornerdesk plugins list --json"))
+@unread_config_option
 @json_option
 @click.option("--strict", is_flag=True, help="Exit with 2 when any plugin is broken.")
 def list_plugins(as_json: bool, strict: bool) -> None:
@@ -42,6 +44,7 @@ def list_plugins(as_json: bool, strict: bool) -> None:
 
 @plugins.command(epilog=example("cornerdesk plugins check my_package.my_plugin"))
 @click.argument("module", required=False)
+@unread_config_option
 def check(module: str | None) -> int:
     """Check the installed plugins, or a MODULE that is not installed yet, against the contract."""
     if module:
