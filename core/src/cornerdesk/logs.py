@@ -11,7 +11,7 @@ import structlog
 
 
 def configure_logs(form: str, *, quiet: bool = False) -> None:
-    """`text` for a person, `json` for a collector. Libraries' own logs come in at warning and above; `quiet`: so do ours."""
+    """`text` for a person, `json` for a collector. Libraries' logs come in at warning and above; `quiet`: ours too."""
     colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()

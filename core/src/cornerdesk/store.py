@@ -40,9 +40,28 @@ async def open_store(
     *,
     clock: Clock | None = None,
     exclusive: bool = False,
-    migrated: bool = True,
 ) -> AsyncIterator[Store]:
-    """Open the database that the configuration names.
+    """Open the database that the configuration names, to correct what is in it or to work on it.
+
+    Args:
+        exclusive: take a SQLite file for this process alone (`serve`).
+
+    Raises:
+        ConfigurationError: the database cannot be used; says what to do.
+    """
+    clock = clock or SystemClock()
+    async with open_tables(configuration, plugins, exclusive=exclusive) as storage:
+        jobs = open_jobs(storage)
+        actions = plugins.actions()
+        ledger = Ledger(actions, jobs, clock)
+        yield Store(configuration, plugins, storage, jobs, actions, ledger, known_listings(plugins, jobs), clock)
+
+
+@asynccontextmanager
+async def open_tables(
+    configuration: Configuration, plugins: Plugins, *, exclusive: bool = False, migrated: bool = True
+) -> AsyncIterator[Storage]:
+    """Open the database that the configuration names, for whoever only reads: no jobs, no ledger.
 
     Args:
         exclusive: take a SQLite file for this process alone (`serve`).
@@ -51,15 +70,11 @@ async def open_store(
     Raises:
         ConfigurationError: the database cannot be used; says what to do.
     """
-    clock = clock or SystemClock()
     storage = await open_storage(configuration.database_url, plugin_tables=plugins.tables(), exclusive=exclusive)
     try:
         if migrated:
             await _require_migrated(storage, configuration.shown_database)
-        jobs = open_jobs(storage)
-        actions = plugins.actions()
-        ledger = Ledger(actions, jobs, clock)
-        yield Store(configuration, plugins, storage, jobs, actions, ledger, known_listings(plugins, jobs), clock)
+        yield storage
     finally:
         await storage.aclose()
 

@@ -11,7 +11,7 @@ import click
 from cornerdesk.cli import console
 from cornerdesk.cli.groups import Group
 from cornerdesk.cli.options import config_option, example, installed_plugins, json_option, read_configuration
-from cornerdesk.store import open_store
+from cornerdesk.store import open_tables
 
 
 @click.group(cls=Group)
@@ -54,12 +54,12 @@ def status(config: Path, as_json: bool) -> int:
 
 
 async def _migrate(config: Path) -> list[str]:
-    async with open_store(read_configuration(config), installed_plugins(), migrated=False) as store:
-        return await store.storage.migrate()
+    async with open_tables(read_configuration(config), installed_plugins(), migrated=False) as storage:
+        return await storage.migrate()
 
 
 async def _status(config: Path) -> list[dict[str, Any]]:
-    async with open_store(read_configuration(config), installed_plugins(), migrated=False) as store:
+    async with open_tables(read_configuration(config), installed_plugins(), migrated=False) as storage:
         return [
             {
                 "branch": each.branch,
@@ -67,5 +67,5 @@ async def _status(config: Path) -> list[dict[str, Any]]:
                 "head": each.head,
                 "pending": [str(revision) for revision in each.pending],
             }
-            for each in (await store.storage.migration_status()).branches
+            for each in (await storage.migration_status()).branches
         ]

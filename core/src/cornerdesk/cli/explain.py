@@ -15,7 +15,7 @@ from cornerdesk.explaining import explain as explain_events
 from cornerdesk.rules import load_rules
 from cornerdesk.rules.plan import ConditionResult
 from cornerdesk.runtime import make_catalogue
-from cornerdesk.store import open_store
+from cornerdesk.store import open_tables
 
 MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
 
@@ -81,5 +81,5 @@ async def _explain(config: Path, reference: str, rule: str | None, echoes: bool)
     configuration = read_configuration(config)
     catalogue = make_catalogue(configuration, installed_plugins())
     book = load_rules(configuration.rule_files, catalogue)
-    async with open_store(configuration, installed_plugins()) as store, store.storage.reading() as tx:
+    async with open_tables(configuration, installed_plugins()) as storage, storage.reading() as tx:
         return await explain_events(tx, reference, catalogue, book, rule=rule, echoes=echoes)

@@ -15,8 +15,9 @@ from pydantic import BaseModel
 from cornerdesk.cli import console
 from cornerdesk.cli.groups import Group
 from cornerdesk.cli.options import Since, config_option, example, installed_plugins, json_option, read_configuration
+from cornerdesk.clock import SystemClock
 from cornerdesk.listings import Filter, Listing, Question, Request, Verb, heading
-from cornerdesk.store import known_listings, open_store
+from cornerdesk.store import known_listings, open_store, open_tables
 
 CLI_ACTOR = "cli"
 LIST = "list"
@@ -110,9 +111,8 @@ def _show(listing: Listing, config: Path, as_json: bool, limit: int, filters: di
 
 async def _rows(listing: Listing, config: Path, limit: int, filters: dict[str, Any]) -> Sequence[BaseModel]:
     configuration = read_configuration(config)
-    async with open_store(configuration, installed_plugins()) as store, store.storage.reading() as tx:
-        current = store.listings[listing.name]
-        return await current.rows(Question(tx, configuration, store.clock.now(), filters, limit))
+    async with open_tables(configuration, installed_plugins()) as storage, storage.reading() as tx:
+        return await listing.rows(Question(tx, configuration, SystemClock().now(), filters, limit))
 
 
 def _verb(listing: Listing, verb: Verb) -> click.Command:

@@ -17,8 +17,8 @@ from pgqueuer.ports import RepositoryPort
 
 from cornerdesk.engine.backend import CHANNEL, table_changed
 from cornerdesk.engine.jobs import HeldJob, JobRequest
+from cornerdesk.engine.names import pgqueuer_builders, pgqueuer_queries
 from cornerdesk.engine.postgresql_driver import PostgresqlDriver
-from cornerdesk.engine.schema import pgqueuer_builders, pgqueuer_queries
 from cornerdesk.storage import Transaction
 from cornerdesk.storage.postgresql import PostgresqlStorage, driver_connection
 

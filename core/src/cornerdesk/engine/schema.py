@@ -3,45 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
-
-from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
-from pgqueuer.adapters.persistence import qb
-from pgqueuer.adapters.persistence.queries import Queries
-from pgqueuer.db import Driver
-from pgqueuer.domain.settings import DBSettings
+from typing import TYPE_CHECKING, Any, Final
 
 from cornerdesk.engine.sqlite_tables import metadata
 
-__all__ = ["BRANCH", "FOLDER", "SETTINGS", "converge", "metadata", "pending", "pgqueuer_builders", "pgqueuer_queries"]
+if TYPE_CHECKING:
+    from pgqueuer.adapters.persistence.queries import Queries
+
+__all__ = ["BRANCH", "FOLDER", "converge", "metadata", "pending"]
 
 BRANCH: Final = "engine"
 FOLDER: Final = Path(__file__).parent / "migrations"
-
-# Every name is said here, because PgQueuer would take them from variables such as $CHANNEL or $FUNCTION.
-SETTINGS = DBSettings(
-    prefix="",
-    db_schema=None,
-    channel="ch_pgqueuer",
-    function="fn_pgqueuer_changed",
-    statistics_table="pgqueuer_statistics",
-    queue_status_type="pgqueuer_status",
-    queue_table="pgqueuer",
-    queue_table_log="pgqueuer_log",
-    trigger="tg_pgqueuer_changed",
-    schedules_table="pgqueuer_schedules",
-    durability="durable",
-)
-
-
-def pgqueuer_queries(driver: Driver) -> Queries:
-    """PgQueuer's own repository over `driver`."""
-    return Queries(driver, *pgqueuer_builders())
-
-
-def pgqueuer_builders() -> tuple[qb.QueryBuilderEnvironment, qb.QueryQueueBuilder, qb.QuerySchedulerBuilder]:
-    """What PgQueuer writes its SQL with, under our names."""
-    return qb.QueryBuilderEnvironment(SETTINGS), qb.QueryQueueBuilder(SETTINGS), qb.QuerySchedulerBuilder(SETTINGS)
 
 
 async def converge(connection: Any) -> list[str]:
@@ -50,7 +22,7 @@ async def converge(connection: Any) -> list[str]:
     Args:
         connection: asyncpg's own, outside any transaction.
     """
-    queries = pgqueuer_queries(AsyncpgDriver(connection))
+    queries = _queries(connection)
     if not await queries.schema_is_installed():
         await queries.install(create_schema=False)
         # Jobs come and go: the server's defaults would let dead rows pile up.
@@ -61,7 +33,16 @@ async def converge(connection: Any) -> list[str]:
 
 async def pending(connection: Any) -> list[str]:
     """What `converge` would do."""
-    queries = pgqueuer_queries(AsyncpgDriver(connection))
+    queries = _queries(connection)
     if not await queries.schema_is_installed():
         return ["pgqueuer_install"]
     return ["pgqueuer_upgrade"] if (await queries.plan_upgrade()).statements else []
+
+
+def _queries(connection: Any) -> Queries:
+    # Imported late: PgQueuer takes a fifth of a second, and SQLite's tables do not ask for it.
+    from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
+
+    from cornerdesk.engine.names import pgqueuer_queries
+
+    return pgqueuer_queries(AsyncpgDriver(connection))

@@ -17,7 +17,7 @@ from pgqueuer.ports.repository import EntrypointExecutionParameter
 
 from cornerdesk.engine import sqlite_statements as statements
 from cornerdesk.engine.backend import delays, pause
-from cornerdesk.engine.schema import SETTINGS
+from cornerdesk.engine.names import SETTINGS
 from cornerdesk.engine.sqlite_driver import SqliteDriver
 from cornerdesk.engine.sqlite_schedules import SqliteSchedules, time_of
 from cornerdesk.engine.sqlite_statements import SECOND, Outlook, PickedRow, Taking

@@ -11,9 +11,12 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from cornerdesk.durations import write_duration
-from cornerdesk.rules.plan import PlannedEffect
+
+if TYPE_CHECKING:
+    from cornerdesk.rules.plan import PlannedEffect
 
 _LONGEST = 400
 """A part longer than this is shortened to its beginning and a hash: an index on PostgreSQL holds 2,700 bytes a row."""

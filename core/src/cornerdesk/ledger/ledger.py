@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
@@ -26,9 +26,12 @@ from cornerdesk.ledger.keys import (
 from cornerdesk.ledger.once import Window, enter_window
 from cornerdesk.ledger.rows import effect_of
 from cornerdesk.model import Event, new_id
-from cornerdesk.rules.plan import Plan, PlannedEffect
 from cornerdesk.storage import tables
 from cornerdesk.storage.transaction import Row, Transaction
+
+if TYPE_CHECKING:
+    # Plans are only read here; the room that makes them takes its time to import.
+    from cornerdesk.rules.plan import Plan, PlannedEffect
 
 JOB = "effects"
 
