@@ -240,8 +240,28 @@ async def test_what_was_said_is_found_on_a_ticket_that_a_trigger_points_at(world
     assert (later.message.id, later.event.occurred_at) == ("3", later.message.created_at)
     assert solved.event.changes == {"status": Change(before="open", after="solved")}
     assert await world.told(world.fact(ADDED, "message:3", at=3000, message=said[2])) == []
-    assert await world.told(world.fact(None, "trigger:3", at=9000, **look)) == []
+    assert await world.told(world.fact(None, "trigger:3", at=8999, **look)) == []
     assert world.desk.fetched == ["12", "12"]
+
+
+async def test_what_was_said_later_in_the_second_of_an_earlier_look_is_found(world: World) -> None:
+    said = [world.message("2", "We look", at=2000.2), world.message("3", "And one thing more", at=2000.9)]
+    look: dict[str, Any] = {"needs": ["ticket", "customer", "message"]}
+    world.desk.tickets["12"] = world.state(at=2000, messages=said[:1])
+    await world.told(world.fact(None, "trigger:1", at=2000, **look))
+    world.desk.tickets["12"] = world.state(at=2000, messages=said)
+    (found,) = await world.told(world.fact(None, "trigger:2", at=2000, **look))
+    assert found.message is not None
+    assert found.message.id == "3"
+
+
+async def test_the_first_message_has_one_id_whichever_delivery_came_first(world: World) -> None:
+    world.desk.tickets["12"] = world.state(at=0, first=world.message("77", "It burns"))
+    await world.told(world.fact(CHANGED, "d-1", needs=NEEDS, changes={"priority": {"after": "high"}}))
+    message = world.message("first:12", "It burns")
+    (created,) = await world.told(world.fact(CREATED, "created:12", needs=[*NEEDS, "message"], message=message))
+    assert created.message is not None
+    assert created.message.id == "77"
 
 
 async def test_a_new_ticket_that_a_trigger_points_at_is_one_event_and_each_answer_another(world: World) -> None:

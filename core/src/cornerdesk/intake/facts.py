@@ -38,6 +38,8 @@ from cornerdesk.model import (
 OPENING = timedelta(seconds=5)
 """A message this close to the ticket's creation may be the one that opened it."""
 
+SECOND = timedelta(seconds=1)
+
 CREATION = timedelta(seconds=60)
 """A state told this soon after the ticket's creation tells of the creation."""
 
@@ -57,6 +59,12 @@ class ToldFact:
     @property
     def order(self) -> tuple[datetime, datetime, str]:
         return self.as_of, self.fact.occurred_at, self.delivery
+
+    @property
+    def wanted(self) -> datetime:
+        """How new a state has to be to show what this tells of. Vendors tell time to the second: what came later in the
+        same second is not in a state that was looked at before, and only such a fact makes us look."""
+        return self.as_of + SECOND if brings_messages(self.fact) else self.as_of
 
 
 @dataclass(frozen=True)
@@ -199,6 +207,9 @@ class _Settlement:
         hydrated = self._around.hydrated.first_message if self._around.hydrated else None
         if hydrated is not None:
             message = hydrated
+        elif message is not None and self._copy.first is not None:
+            # Somebody else's look at the ticket has shown what the vendor calls this message.
+            message = message.model_copy(update={"id": self._copy.first})
         if message is not None:
             self._copy.opening = self._copy.opening or _opening(message)
             self._see(settled, [message_key(ticket, message)])

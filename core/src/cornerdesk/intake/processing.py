@@ -189,7 +189,7 @@ class Processor:
         facts = batch.facts()
         rows, echoes = await self._stored(list(facts))
         wanted = {
-            key: max(told.as_of for told in told_facts)
+            key: max(told.wanted for told in told_facts)
             for key, told_facts in facts.items()
             if any(self._hydrator.lacks(key[0], told, rows.get(key)) for told in told_facts)
         }
