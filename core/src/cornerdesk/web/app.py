@@ -6,13 +6,15 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from cornerdesk.web.access import AccessMiddleware, HeadersMiddleware
 from cornerdesk.web.api import api_routes
 from cornerdesk.web.dashboard import Dashboard
+from cornerdesk.web.failures import FailureMiddleware, say_refusal
 from cornerdesk.web.health import health_routes
 from cornerdesk.web.pages import STATIC, Pages
 from cornerdesk.web.routes import WebContext, WebRoute
@@ -52,18 +54,24 @@ def make_app(runtime: Runtime, *, role: Role) -> Callable[[Scope, Receive, Send]
 
 
 def _site(runtime: Runtime, *, worker_only: bool) -> Starlette:
-    routes: list[Any] = health_routes(runtime)
-    public = {route.path for route in routes}
+    pages = Pages()
+    public = health_routes(runtime)
+    routes: list[BaseRoute] = [*public]
     if not worker_only:
-        pages = Pages()
         context = _web_context(runtime, pages)
         plugin_routes: list[WebRoute] = runtime.store.plugins.routes()
-        public |= {route.path for route in plugin_routes if route.public}
-        routes += [_plugin_route(route, context) for route in plugin_routes]
+        for each in plugin_routes:
+            routes.append(route := _plugin_route(each, context))
+            public += [route] if each.public else []
         routes += [Mount("/static", StaticFiles(directory=STATIC)), *api_routes(runtime)]
         routes += Dashboard(runtime, pages).routes()
-    middleware = [Middleware(HeadersMiddleware), Middleware(AccessMiddleware, public=frozenset(public))]
-    return Starlette(routes=routes, middleware=middleware)
+    # From the outside in: every answer carries the headers, refusals and failures too.
+    middleware = [
+        Middleware(HeadersMiddleware),
+        Middleware(AccessMiddleware, public=public),
+        Middleware(FailureMiddleware, pages=pages),
+    ]
+    return Starlette(routes=routes, middleware=middleware, exception_handlers={HTTPException: say_refusal(pages)})
 
 
 def _web_context(runtime: Runtime, pages: Pages) -> WebContext:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +16,26 @@ if TYPE_CHECKING:
     from cornerdesk.runtime import Runtime
 
 TIMES = {"since", "until"}
+NO = {"0", "false", "no"}
+LONGEST = 10_000
 
 
 async def ask_rows(
-    runtime: Runtime, listing: Listing, given: Mapping[str, str], *, limit_at_most: int
+    runtime: Runtime, listing: Listing, given: Iterable[tuple[str, str]], *, limit: int = 50, limit_at_most: int = 1000
 ) -> Sequence[BaseModel]:
-    """The rows that match the filters given as text; unknown filters are an error.
+    """The rows that match the filters given as text; `limit` may be among them.
+
+    Args:
+        given: name and value, as they stand in an address.
+        limit: how many rows when none is given.
 
     Raises:
-        RejectedError: a filter or its value is not known.
+        RejectedError: a filter is not known, is given twice, or its value is none.
     """
     store = runtime.store
-    asked = dict(given)
-    limit = _limit(asked.pop("limit", "50"), limit_at_most)
+    asked = _once(given)
+    if wanted := asked.pop("limit", ""):
+        limit = _limit(wanted, limit_at_most)
     filters = read_filters(listing.filters, asked, store.clock.now())
     async with store.storage.reading() as tx:
         return await listing.rows(Question(tx, store.configuration, store.clock.now(), filters, limit))
@@ -44,14 +51,11 @@ async def ask_verb(
     """
     store = runtime.store
     found = next(each for each in listing.verbs if each.name == verb)
-    known = {option.name for option in found.options}
-    if unknown := set(options) - known:
-        raise RejectedError(
-            f"{verb} has no option {', '.join(sorted(unknown))}; it has {', '.join(sorted(known)) or 'none'}"
-        )
+    asked = read_options(verb, found.options, options)
+    id = writable(id, "the id")
     async with store.storage.transaction() as tx:
         return await found.run(
-            Request(tx, store.configuration, store.clock.now(), id, options, by, store.ledger.plan_intents)
+            Request(tx, store.configuration, store.clock.now(), id, asked, by, store.ledger.plan_intents)
         )
 
 
@@ -63,31 +67,76 @@ def read_filters(filters: Sequence[Filter], given: Mapping[str, str], now: datet
         if name not in known:
             raise RejectedError(f"there is no filter {name!r}; there are {', '.join(known) or 'none'}")
         if value:
-            found[name] = _value(known[name], value, now)
+            found[name] = _value(known[name], writable(value, name), now)
+    return found
+
+
+def read_options(verb: str, options: Sequence[Filter], given: Mapping[str, Any]) -> dict[str, Any]:
+    """A verb's options: text as text, flags as booleans, empty ones left out."""
+    known = {each.name: each for each in options}
+    if unknown := set(given) - set(known):
+        named = ", ".join(sorted(unknown))
+        raise RejectedError(f"{verb} has no option {named}; it has {', '.join(known) or 'none'}")
+    return {name: _option(known[name], value) for name, value in given.items() if value not in (None, "")}
+
+
+def writable(text: str, what: str) -> str:
+    """`text`, when a database can hold it.
+
+    Raises:
+        RejectedError: it cannot: a NUL, half a character, or far too much.
+    """
+    if len(text) > LONGEST:
+        raise RejectedError(f"{what} is longer than {LONGEST} characters")
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise RejectedError(f"{what} holds a character that is no text")
+    return text
+
+
+def _once(given: Iterable[tuple[str, str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in given:
+        if name in found:
+            raise RejectedError(f"the filter {name!r} is given twice")
+        found[name] = value
     return found
 
 
 def _value(wanted: Filter, value: str, now: datetime) -> Any:
     if wanted.flag:
-        return value.lower() not in {"0", "false", "no"}
+        return value.lower() not in NO
     if wanted.choices and value not in wanted.choices:
         raise RejectedError(f"{wanted.name} is one of {', '.join(wanted.choices)}")
     return _moment(value, now) if wanted.name in TIMES else value
 
 
+def _option(wanted: Filter, value: Any) -> Any:
+    if wanted.flag and isinstance(value, bool):
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise RejectedError(f"{wanted.name} is {'true or false' if wanted.flag else 'a text'}")
+    text = writable(str(value), wanted.name)
+    if wanted.flag:
+        return text.lower() not in NO
+    if wanted.choices and text not in wanted.choices:
+        raise RejectedError(f"{wanted.name} is one of {', '.join(wanted.choices)}")
+    return text
+
+
 def _moment(value: str, now: datetime) -> datetime:
     try:
         return now - parse_duration(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise RejectedError("a time is written as 2026-11-22T09:00, or as a length of time such as 24h") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _limit(value: str, at_most: int) -> int:
-    if not value.isdigit() or not 0 < int(value) <= at_most:
+    # Few digits: Python refuses to read thousands of them.
+    if not (value.isascii() and value.isdigit() and len(value) < 10) or not 0 < int(value) <= at_most:
         raise RejectedError(f"limit is a number from 1 to {at_most}")
     return int(value)

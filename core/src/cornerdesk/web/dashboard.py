@@ -2,60 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from pydantic import BaseModel
-from sqlalchemy import func, select
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from cornerdesk.errors import RejectedError, RetryableError
-from cornerdesk.explaining import explain
-from cornerdesk.listings import Listing
+from cornerdesk.errors import RejectedError
+from cornerdesk.explaining import EventExplanation, explain
+from cornerdesk.rules import Catalogue
 from cornerdesk.runtime import make_catalogue
-from cornerdesk.storage import tables
-from cornerdesk.web.asking import ask_rows, ask_verb
+from cornerdesk.web.asking import ask_rows, ask_verb, writable
+from cornerdesk.web.cells import Table, make_table
+from cornerdesk.web.overview import look_over
 from cornerdesk.web.pages import Pages
 
 if TYPE_CHECKING:
     from cornerdesk.runtime import Runtime
 
-OVERVIEW = ("escalations", "events", "effects")
+OVERVIEW = ("escalations", "effects", "events")
 ROWS = 100
+MOST_EVENTS = 30
+"""Events explained on one page, the newest: a ticket may have thousands."""
 
-
-@dataclass(frozen=True)
-class Cell:
-    """One value in a table; `link` leads to what it names."""
-
-    column: str
-    value: Any
-    link: str | None
-
-    @property
-    def is_time(self) -> bool:
-        return isinstance(self.value, datetime)
-
-    @property
-    def is_id(self) -> bool:
-        return self.column == "id"
-
-    @property
-    def is_state(self) -> bool:
-        return self.column == "state" or self.column.endswith(".state")
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A listing's rows, ready for a template."""
-
-    listing: Listing
-    rows: list[tuple[str, list[Cell]]]
+SAID = "cornerdesk_said"
+"""The cookie that carries what a button did to the next page: a link cannot put words there, and no log keeps them."""
 
 
 class Dashboard:
@@ -76,74 +49,90 @@ class Dashboard:
         ]
 
     async def overview(self, request: Request) -> Response:
-        """What came in and what was done, at a glance."""
-        shown = [
-            self._shown(self.listings[name], await self._first(name, 10)) for name in OVERVIEW if name in self.listings
-        ]
-        return self._page(request, "overview.html", counts=await self._counts(), tables=shown)
+        """Is it alive, is anything stuck, what happened last."""
+        seen = await look_over(self.runtime)
+        return self._page(
+            request, "overview.html", seen=seen, tables=[await self._newest(name) for name in self._first]
+        )
 
     async def listing(self, request: Request) -> Response:
         """One listing, with its filters and verbs."""
         listing = self.listings.get(request.path_params["listing"])
         if listing is None:
-            return self._page(request, "message.html", status=404, message="There is no such page.")
-        given = {name: value for name, value in request.query_params.items() if name not in {"said", "limit"}}
+            return self._message(request, 404, "There is no such page.")
         try:
-            rows = await ask_rows(self.runtime, listing, given, limit_at_most=ROWS)
+            rows = await ask_rows(self.runtime, listing, request.query_params.multi_items(), limit=ROWS)
         except RejectedError as error:
-            return self._page(request, "message.html", status=400, message=str(error))
-        said = request.query_params.get("said")
-        return self._page(request, "listing.html", shown=self._shown(listing, rows), given=given, said=said)
+            return self._message(request, 400, str(error), back=f"/{listing.name}")
+        given = {name: value for name, value in request.query_params.items() if value}
+        limit = int(given.pop("limit", ROWS))
+        said = unquote(request.cookies.get(SAID, ""))
+        page = self._page(
+            request, "listing.html", shown=make_table(listing, rows, limit=limit), given=given, said=said,
+            query=request.url.query, limit=limit,
+        )  # fmt: skip
+        if said:
+            page.delete_cookie(SAID, path=f"/{listing.name}")
+        return page
 
     async def verb(self, request: Request) -> Response:
-        """A button was pressed."""
+        """A button was pressed. Leads back to the list as it was filtered."""
         name, id, verb = (request.path_params[part] for part in ("listing", "id", "verb"))
         listing = self.listings.get(name)
         if listing is None or verb not in {each.name for each in listing.verbs}:
-            return self._page(request, "message.html", status=404, message="There is no such button.")
-        form = {key: str(value) for key, value in (await request.form()).items() if value}
+            return self._message(request, 404, "There is no such button.")
+        back = f"/{name}?{request.url.query}".rstrip("?")
+        async with request.form(max_files=0, max_fields=50) as form:
+            options = {key: str(value) for key, value in form.items()}
         try:
-            said = await ask_verb(self.runtime, listing, verb, id, form, by="dashboard")
-        except (RejectedError, RetryableError) as error:
-            return self._page(request, "message.html", status=422, message=str(error))
-        return RedirectResponse(f"/{name}?said={quote(said)}", 303)
+            said = await ask_verb(self.runtime, listing, verb, id, options, by="dashboard")
+        except RejectedError as error:
+            return self._message(request, 422, str(error), back=back)
+        answer = RedirectResponse(back, 303)
+        answer.set_cookie(SAID, quote(said[:500]), max_age=60, path=f"/{name}", httponly=True, samesite="strict")
+        return answer
 
     async def explanation(self, request: Request) -> Response:
-        """What every rule made of a ticket or event."""
-        store, runtime = self.runtime.store, self.runtime
-        reference = request.path_params["reference"]
-        catalogue = make_catalogue(store.configuration, store.plugins)
+        """What every rule made of a ticket or event; `?source=` picks one of several tickets of the same id."""
+        reference, source = request.path_params["reference"], request.query_params.get("source")
         try:
-            async with store.storage.reading() as tx:
-                found = await explain(tx, reference, catalogue, runtime.book, echoes=True)
+            writable(reference, "the ticket or event")
+            async with self.runtime.store.storage.reading() as tx:
+                found = await explain(tx, reference, self._catalogue, self.runtime.book, echoes=True)
         except RejectedError as error:
-            return self._page(request, "message.html", status=404, message=str(error))
-        return self._page(request, "explain.html", reference=reference, found=found)
+            return self._message(request, 404, str(error))
+        tickets = sorted({(each.source, each.ticket) for each in found})
+        if source:
+            found = [each for each in found if each.source == source]
+        if not found:
+            return self._message(request, 404, f"There is no ticket {reference} in this source.")
+        events = _by_event(found)
+        shown = events[-MOST_EVENTS:]
+        return self._page(
+            request,
+            "explain.html",
+            reference=reference,
+            tickets=tickets,
+            source=source,
+            events=shown,
+            total=len(events),
+        )
 
-    async def _first(self, name: str, limit: int) -> Sequence[BaseModel]:
-        return await ask_rows(self.runtime, self.listings[name], {"limit": str(limit)}, limit_at_most=limit)
+    @cached_property
+    def _catalogue(self) -> Catalogue:
+        # Made once: detectors compile their phrases, which takes the better part of a second.
+        return make_catalogue(self.runtime.store.configuration, self.runtime.store.plugins)
 
-    async def _counts(self) -> Mapping[str, Mapping[str, int]]:
-        effects, deliveries = tables.effects, tables.deliveries
-        async with self.runtime.store.storage.reading() as tx:
-            events = await tx.value(select(func.count()).select_from(tables.events))
-            by_state = await tx.rows(
-                select(effects.c.state, func.count().label("n")).where(~effects.c.internal).group_by(effects.c.state)
-            )
-            received = await tx.rows(select(deliveries.c.state, func.count().label("n")).group_by(deliveries.c.state))
-        return {
-            "deliveries": {row["state"]: row["n"] for row in received},
-            "events": {"all": events},
-            "effects": {row["state"]: row["n"] for row in by_state},
-        }
+    @property
+    def _first(self) -> list[str]:
+        return [name for name in OVERVIEW if name in self.listings]
 
-    def _shown(self, listing: Listing, rows: Sequence[BaseModel]) -> Shown:
-        shown = []
-        for row in rows:
-            data = row.model_dump(mode="python", by_alias=True)
-            cells = [Cell(column, value := _reach(data, column), _link(column, value)) for column in listing.columns]
-            shown.append((str(data.get("id", "")), cells))
-        return Shown(listing, shown)
+    async def _newest(self, name: str) -> Table:
+        rows = await ask_rows(self.runtime, self.listings[name], (), limit=10)
+        return make_table(self.listings[name], rows, without=frozenset({"id"}))
+
+    def _message(self, request: Request, status: int, message: str, *, back: str | None = None) -> Response:
+        return self._page(request, "message.html", status=status, message=message, back=back)
 
     def _page(self, request: Request, template: str, *, status: int = 200, **values: Any) -> Response:
         return self.pages.page(
@@ -151,16 +140,10 @@ class Dashboard:
         )
 
 
-def _reach(data: Any, path: str) -> Any:
-    for part in path.split("."):
-        data = data.get(part) if isinstance(data, Mapping) else None
-    return data
-
-
-def _link(column: str, value: Any) -> str | None:
-    """Tickets and events lead to their explanation, web addresses to where they say."""
-    if not isinstance(value, str) or not value:
-        return None
-    if column in {"ticket", "ticket.id", "ticket.number", "number", "event"}:
-        return f"/explain/{quote(value, safe='')}"
-    return value if column.endswith("url") and value.startswith(("https://", "http://")) else None
+def _by_event(found: list[EventExplanation]) -> list[list[EventExplanation]]:
+    """Oldest first; of each event what fired first."""
+    events: dict[str, list[EventExplanation]] = {}
+    for each in found:
+        events.setdefault(each.event, []).append(each)
+    ordered = sorted(events.values(), key=lambda rules: (rules[0].occurred_at, rules[0].event))
+    return [sorted(rules, key=lambda rule: not rule.fired) for rules in ordered]
