@@ -213,7 +213,7 @@ async def _serve(mode: str, url: str | None) -> None:
             listener.listen(256)
             print(listener.getsockname()[1], flush=True)
             config = uvicorn.Config(
-                receiver, loop="uvloop", http="httptools", lifespan="off", log_config=None, access_log=False
+                receiver, http="httptools", lifespan="off", log_config=None, access_log=False, proxy_headers=False
             )
             await uvicorn.Server(config).serve(sockets=[listener])
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cornerdesk import Fact, Ticket
-from cornerdesk.intake.facts import Surroundings, ToldFact, checked_fields, settle
+from cornerdesk.intake.facts import Surroundings, settle
 from cornerdesk.intake.merging import TicketCopy
+from cornerdesk.intake.told import ToldFact, checked_fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -1,8 +1,7 @@
 """From facts to events: which are new, which are one and the same, which change nothing. Pure.
 
-A fact is the same as an earlier one when they share a key. To the adapter's own keys come ours, which begin with `~`:
-the message's id, "this ticket was created", "this ticket's first message is known", "this field became this". So a
-vendor action that arrives as several deliveries, in any order, tells each thing once.
+A fact is the same as an earlier one when they share a key (`keys`). So a vendor action that arrives as several
+deliveries, in any order, tells each thing once.
 
 A ticket and its first message are one `ticket.created`. Whichever of the two arrives first becomes it; the other is
 then the same fact.
@@ -22,49 +21,25 @@ from typing import Any
 from cornerdesk.adapters.echo import hints_of, text_hint
 from cornerdesk.adapters.interface import Fact, TicketState
 from cornerdesk.intake.diff import change_key, same_value
+from cornerdesk.intake.keys import created_key, first_key, message_key, told_change_key
 from cornerdesk.intake.merging import TicketCopy
+from cornerdesk.intake.people import actor_of, filled, is_person, known_person
+from cornerdesk.intake.told import ToldFact, brings_messages, tells_all
 from cornerdesk.model import (
-    JSON,
     Actor,
     ActorKind,
     Change,
     Direction,
     EventKind,
     Message,
-    Status,
     Ticket,
 )
 
 OPENING = timedelta(seconds=5)
 """A message this close to the ticket's creation may be the one that opened it."""
 
-SECOND = timedelta(seconds=1)
-
 CREATION = timedelta(seconds=60)
 """A state told this soon after the ticket's creation tells of the creation."""
-
-
-@dataclass(frozen=True)
-class ToldFact:
-    """A fact with its delivery, and the ticket fields it tells as checked JSON."""
-
-    delivery: str
-    fact: Fact
-    fields: JSON
-
-    @property
-    def as_of(self) -> datetime:
-        return self.fact.as_of or self.fact.occurred_at
-
-    @property
-    def order(self) -> tuple[datetime, datetime, str]:
-        return self.as_of, self.fact.occurred_at, self.delivery
-
-    @property
-    def wanted(self) -> datetime:
-        """How new a state has to be to show what this tells of. Vendors tell time to the second: what came later in the
-        same second is not in a state that was looked at before, and only such a fact makes us look."""
-        return self.as_of + SECOND if brings_messages(self.fact) else self.as_of
 
 
 @dataclass(frozen=True)
@@ -109,39 +84,6 @@ class Surroundings:
     @property
     def people(self) -> Mapping[str, Actor]:
         return self.hydrated.people if self.hydrated else {}
-
-
-def keys_of(told: ToldFact, hydrated: TicketState | None) -> list[str]:
-    """Every key that could show that this fact, or part of it, was seen before."""
-    fact = told.fact
-    keys = [*fact.keys, created_key(fact.ticket_id), first_key(fact.ticket_id)]
-    if fact.message is not None:
-        keys.append(message_key(fact.ticket_id, fact.message))
-    if hydrated is not None and brings_messages(fact):
-        keys += [message_key(fact.ticket_id, message) for message in hydrated.messages]
-    keys += [_change_key(told, name, change) for name, change in fact.changes.items()]
-    return keys
-
-
-def brings_messages(fact: Fact) -> bool:
-    """Whether a fact only says "look at this ticket", so that what was said there has to be found, too."""
-    return fact.kind is None and "message" in fact.needs
-
-
-def created_key(ticket: str) -> str:
-    return f"~created:{ticket}"
-
-
-def first_key(ticket: str) -> str:
-    return f"~first:{ticket}"
-
-
-def message_key(ticket: str, message: Message) -> str:
-    return f"~message:{ticket}:{message.id}"
-
-
-def _change_key(told: ToldFact, name: str, change: Change) -> str:
-    return change_key(told.fact.ticket_id, name, change.after, told.as_of.isoformat(timespec="microseconds"))
 
 
 def settle(copy: TicketCopy, facts: Iterable[ToldFact], seen: set[str], surroundings: Surroundings) -> list[Settled]:
@@ -265,7 +207,7 @@ class _Settlement:
             return copy.opening == _opening(message)
         # Nobody told the opening yet. An answer by machine comes as soon as a first message, so people only.
         unknown = created_key(copy.id) not in self._seen and copy.first is None
-        return unknown and message.direction is Direction.INBOUND and _is_person(message.author)
+        return unknown and message.direction is Direction.INBOUND and is_person(message.author)
 
     def _near_creation(self, time: datetime, tolerance: timedelta) -> bool:
         created = self._copy.value("created_at")
@@ -316,7 +258,7 @@ class _Settlement:
 
     def _key_of_change(self, told: ToldFact, name: str, change: Change) -> str:
         if told.fact.changes:
-            return _change_key(told, name, change)
+            return told_change_key(told, name, change)
         return change_key(self._copy.id, name, change.after, self._copy.stamp(name))
 
     # ── common ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -341,7 +283,7 @@ class _Settlement:
         ticket = self._copy.ticket(None if stale else told.fields)
         if message is not None:
             message = message.model_copy(update={"author": self._complete(message.author, ticket)})
-        actor = self._complete(actor or _actor_of(told.fact, message), ticket)
+        actor = self._complete(actor or actor_of(told.fact, message), ticket)
         if self._is_echo(actor, message, changes):
             actor = actor.model_copy(update={"kind": ActorKind.SELF})
         at = at or told.fact.occurred_at
@@ -358,62 +300,6 @@ class _Settlement:
             return False
         own = self._around.own_user
         return actor.id is None or own is None or actor.id == own
-
-
-def tells_all(told: ToldFact) -> bool:
-    """Whether a delivery tells the whole ticket: nothing is lacking, and what every ticket has is there."""
-    return not told.fact.needs and {"status", "subject", "customer"} <= told.fields.keys()
-
-
-def checked_fields(fact: Fact) -> JSON:
-    """What a fact tells of the ticket, checked against the model and as JSON. What a change led to is told, too.
-
-    Raises:
-        ValidationError: the adapter tells something that no ticket can have.
-    """
-    fields: dict[str, Any] = dict(fact.ticket)
-    for name in ("status", "priority", "subject", "type"):
-        if name in fact.changes:
-            fields.setdefault(name, fact.changes[name].after)
-    if fact.kind is EventKind.TICKET_DELETED:
-        fields.setdefault("status", Status.DELETED)
-    if fact.kind is EventKind.TICKET_CREATED:
-        fields.setdefault("created_at", fact.occurred_at)
-    fields["id"] = fact.ticket_id
-    return Ticket.model_validate(fields).model_dump(mode="json", exclude_unset=True)
-
-
-def known_person(person: str | None, ticket: Ticket, people: Mapping[str, Actor]) -> Actor | None:
-    """Who has this id at the vendor, as far as the ticket or the vendor's API tell."""
-    if person is None:
-        return None
-    if person in people:
-        return people[person]
-    customer, agent = ticket.customer, ticket.assignee
-    if customer is not None and customer.id == person:
-        return Actor(kind=ActorKind.CUSTOMER, id=person, name=customer.name, email=customer.email)
-    if agent is not None and agent.id == person:
-        return Actor(kind=ActorKind.AGENT, id=person, name=agent.name, email=agent.email)
-    return None
-
-
-def filled(actor: Actor, known: Actor) -> Actor:
-    """`actor` with its gaps filled."""
-    return Actor(
-        kind=known.kind if actor.kind is ActorKind.UNKNOWN else actor.kind,
-        id=actor.id,
-        name=actor.name or known.name,
-        email=actor.email or known.email,
-    )
-
-
-def _actor_of(fact: Fact, message: Message | None) -> Actor:
-    unknown = fact.actor.id is None and fact.actor.kind is ActorKind.UNKNOWN
-    return message.author if unknown and message is not None else fact.actor
-
-
-def _is_person(author: Actor) -> bool:
-    return author.kind not in (ActorKind.BOT, ActorKind.AUTOMATION)
 
 
 def _opening(message: Message) -> str:

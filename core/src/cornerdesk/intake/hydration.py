@@ -16,9 +16,10 @@ from weakref import WeakValueDictionary
 from cornerdesk.adapters.interface import Adapter, Capability, Fact, TicketState
 from cornerdesk.clock import Clock
 from cornerdesk.errors import CornerdeskError, RejectedError, UnsupportedError
-from cornerdesk.intake.facts import ToldFact, known_person
 from cornerdesk.intake.metrics import ProcessingMetrics
+from cornerdesk.intake.people import known_person
 from cornerdesk.intake.text import with_clean_text
+from cornerdesk.intake.told import ToldFact
 from cornerdesk.model import Actor, ActorKind, Ticket
 
 CACHED = 1_000

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from cornerdesk.adapters.interface import Adapter, Delivery
 from cornerdesk.errors import RejectedError
-from cornerdesk.intake.facts import ToldFact, checked_fields
 from cornerdesk.intake.text import may_hold_broken_text, with_clean_text
+from cornerdesk.intake.told import ToldFact, checked_fields
 
 State = str
 DONE, IGNORED, DEAD = "done", "ignored", "dead"

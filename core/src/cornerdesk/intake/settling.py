@@ -17,10 +17,12 @@ from sqlalchemy import bindparam, select, tuple_, update
 
 from cornerdesk.adapters.interface import Adapter, Capability
 from cornerdesk.clock import Clock
-from cornerdesk.intake.facts import Draft, Settled, Surroundings, ToldFact, keys_of, settle
+from cornerdesk.intake.facts import Draft, Settled, Surroundings, settle
 from cornerdesk.intake.hydration import Fetched
+from cornerdesk.intake.keys import keys_of
 from cornerdesk.intake.merging import TicketCopy
 from cornerdesk.intake.reading import DONE, ReadDelivery
+from cornerdesk.intake.told import ToldFact
 from cornerdesk.model import (
     Account,
     Customer,
