@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cornerdesk import CornerdeskError, CredentialsError, RejectedError, RetryableError, SourceSettings
+from cornerdesk import (
+    CornerdeskError,
+    CredentialsError,
+    RejectedError,
+    RetryableError,
+    Snapshot,
+    SourceSettings,
+    TicketState,
+)
 from cornerdesk.intake.processing import CRASHES, RETRIES, retry_delay
 from cornerdesk.storage import StorageUnavailable
 
@@ -258,3 +267,45 @@ async def test_a_source_of_the_same_vendor_knows_its_own_tickets(world: World) -
     await world.work()
     subjects: Sequence[str | None] = sorted(s.ticket.subject or "" for s in await world.events())
     assert subjects == ["Ours", "Theirs"]
+
+
+async def test_a_ticket_that_the_vendor_is_slow_to_tell_holds_up_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered, decided, fetch = asyncio.Event(), asyncio.Event(), world.desk.fetch_ticket
+
+    async def fetch_slowly(ticket: str) -> TicketState:
+        if ticket == "12":
+            await answered.wait()
+        return await fetch(ticket)
+
+    async def decide(tx: object, snapshot: Snapshot) -> None:
+        world.decided.append(snapshot)
+        decided.set()
+
+    monkeypatch.setattr(world.desk, "fetch_ticket", fetch_slowly)
+    monkeypatch.setattr("cornerdesk.intake.processing.WAVE", 0.01)
+    world.decide = decide
+    for ticket in ("12", "13"):
+        world.desk.tickets[ticket] = world.state(ticket, at=600)
+    await world.receive(*(delivery(world, f"m-{ticket}", ticket) for ticket in ("12", "13")))
+    working = asyncio.create_task(world.work())
+    await decided.wait()
+    assert [snapshot.ticket.id for snapshot in world.decided] == ["13"]
+    answered.set()
+    await working
+    assert [snapshot.ticket.id for snapshot in world.decided] == ["13", "12"]
+    assert world.desk.fetched == ["13", "12"]
+
+
+async def test_an_adapter_that_never_answers_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(ticket: str) -> TicketState:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(world.desk, "fetch_ticket", hang)
+    monkeypatch.setattr("cornerdesk.intake.hydration.LONGEST", 0.01)
+    await world.told(world.fact(ADDED, "m:12", needs=NEEDS))
+    (row,) = await world.deliveries()
+    assert row["state"] == "stored"
+    assert "adapter played told nothing of the ticket" in row["reason"]

@@ -109,7 +109,7 @@ class Stage:
         rows: list[dict[str, Any]] = answer.json()
         return rows
 
-    def ask_desk(self, path: str, **body: Any) -> dict[str, Any]:
+    def ask_desk(self, path: str, /, **body: Any) -> dict[str, Any]:
         """Make something happen at the help desk: it sends its webhooks by itself."""
         answer = self.http.post(f"{self.desk_url}/_standin/{path}", json=body)
         answer.raise_for_status()

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from cornerdesk.adapters.interface import Adapter, Capability, Fact, TicketState
 from cornerdesk.clock import Clock
-from cornerdesk.errors import CornerdeskError, RejectedError, UnsupportedError
+from cornerdesk.errors import CornerdeskError, RejectedError, RetryableError, UnsupportedError
 from cornerdesk.intake.metrics import ProcessingMetrics
 from cornerdesk.intake.people import known_person
 from cornerdesk.intake.text import with_clean_text
@@ -24,6 +24,9 @@ from cornerdesk.model import Actor, ActorKind, Ticket
 
 CACHED = 1_000
 """Tickets kept in memory, at about ten kilobytes each."""
+
+LONGEST = 60.0
+"""Seconds that one fetch may take in all, whatever its adapter thinks."""
 
 AT_ONCE = 8
 """Fetches that run at the same time for one source."""
@@ -97,13 +100,17 @@ class Hydrator:
 
     async def _ask(self, source: str, ticket: str) -> Fetched | None:
         try:
-            async with self._gates.setdefault(source, asyncio.Semaphore(AT_ONCE)):
+            async with self._gates.setdefault(source, asyncio.Semaphore(AT_ONCE)), asyncio.timeout(LONGEST):
                 state = await self._adapters[source].fetch_ticket(ticket)
         except UnsupportedError:
             return None
         except RejectedError as error:
             self._metrics.fetches.labels(source, "gone").inc()
             return Fetched(None, self._clock.now(), str(error))
+        except TimeoutError:
+            self._metrics.fetches.labels(source, "failed").inc()
+            helpdesk = self._adapters[source].helpdesk
+            raise RetryableError(f"adapter {helpdesk} told nothing of the ticket within {LONGEST:.0f} s") from None
         except CornerdeskError:
             self._metrics.fetches.labels(source, "failed").inc()
             raise

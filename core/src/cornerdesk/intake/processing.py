@@ -2,6 +2,7 @@
 
 One bad delivery never holds up its neighbours, and none is tried for ever:
 
+- the vendor is slow: whoever need not wait for it is settled meanwhile;
 - the vendor is away: its deliveries go into a job of their own, later and later, for about a day;
 - an adapter or a rule fails on it: it becomes a dead letter with the reason, and nothing of it is half done;
 - the worker dies of it: its attempts, counted before they begin, run out.
@@ -51,6 +52,9 @@ CREDENTIAL_RETRIES = 100
 FIRST_DELAY, LONGEST_DELAY = 5.0, 7200.0
 CREDENTIAL_DELAYS = 300.0, 3600.0
 STORAGE_DELAY = 5.0
+WAVE = 1.0
+"""Seconds that a group waits for the vendor; whose ticket has not come by then is settled in a later wave."""
+
 AT_ONCE = 50
 """Deliveries in one transaction: more would keep others from the database, on SQLite the receiver, for too long."""
 
@@ -60,6 +64,10 @@ class Payload(BaseModel):
 
     ids: list[str]
     retries: int = 0
+
+
+Looks = dict[tuple[TicketKey, datetime], asyncio.Task[Fetched | None]]
+"""What the vendor was asked for during one job: a ticket, as new as that."""
 
 
 @dataclass(frozen=True)
@@ -162,10 +170,27 @@ class Processor:
         readings = [read(row, self._adapters) for row in rows]
         await self._write_off([reading for reading in readings if reading.state is not None])
         failures: list[Failure] = []
-        for deliveries in _grouped([reading for reading in readings if reading.state is None]):
-            batch = await self._prepare(deliveries, failures)
-            await self._settle(batch, failures)
+        looks: Looks = {}
+        waiting: Sequence[ReadDelivery] = [reading for reading in readings if reading.state is None]
+        try:
+            while waiting:
+                waiting = await self._process_wave(waiting, looks, failures)
+        finally:
+            for look in looks.values():
+                look.cancel()
+            await asyncio.gather(*looks.values(), return_exceptions=True)
         await self._put_off(failures, retries)
+
+    async def _process_wave(
+        self, deliveries: Sequence[ReadDelivery], looks: Looks, failures: list[Failure]
+    ) -> list[ReadDelivery]:
+        """Settle those whose tickets are known by now; the others are returned."""
+        late: list[ReadDelivery] = []
+        for group in _grouped(deliveries):
+            batch, waiting = await self._prepare(group, looks, failures)
+            await self._settle(batch, failures)
+            late += waiting
+        return late
 
     async def _write_off(self, readings: Sequence[ReadDelivery]) -> None:
         """Ignored and dead deliveries."""
@@ -183,32 +208,57 @@ class Processor:
             else:
                 self._metrics.ignored(reading.source, reading.reason or "")
 
-    async def _prepare(self, deliveries: Sequence[ReadDelivery], failures: list[Failure]) -> Batch:
-        """Find out, outside any transaction, what settling will want to know. Who lacks it is left out."""
-        batch = Batch(deliveries)
-        facts = batch.facts()
+    async def _prepare(
+        self, deliveries: Sequence[ReadDelivery], looks: Looks, failures: list[Failure]
+    ) -> tuple[Batch, list[ReadDelivery]]:
+        """Find out, outside any transaction, what settling will want to know.
+
+        Who lacks it for good is among `failures`; who still waits for the vendor is returned beside the batch.
+        """
+        facts = Batch(deliveries).facts()
         rows, echoes = await self._stored(list(facts))
-        wanted = {
-            key: max(told.wanted for told in told_facts)
+        asked = {
+            key: self._look(key, max(told.wanted for told in told_facts), looks)
             for key, told_facts in facts.items()
             if any(self._hydrator.lacks(key[0], told, rows.get(key)) for told in told_facts)
         }
+        if asked:
+            await asyncio.wait(asked.values(), timeout=WAVE)
         fetched: dict[TicketKey, Fetched] = {}
         errors: dict[TicketKey, Exception] = {}
-        answers = await asyncio.gather(
-            *(self._hydrator.fetch(*key, as_of) for key, as_of in wanted.items()), return_exceptions=True
-        )
-        for key, answer in zip(wanted, answers, strict=True):
-            if isinstance(answer, Exception):
-                errors[key] = self._named(key[0], answer)
-            elif isinstance(answer, BaseException):
-                raise answer
-            elif answer is not None and answer.state is None and _too_little(facts[key], rows.get(key)):
-                errors[key] = RejectedError(f"{answer.reason}; what the delivery itself tells is not enough")
-            elif answer is not None and answer.state is not None:
-                fetched[key] = answer
-        ready = _without_failed(deliveries, errors, failures)
-        return Batch(ready, fetched, echoes, await self._own_users(echoes))
+        for key, look in asked.items():
+            if look.done():
+                self._take_look(key, look, _too_little(facts[key], rows.get(key)), fetched, errors)
+        unknown = {key for key, look in asked.items() if not look.done()}
+        waiting = [delivery for delivery in deliveries if not unknown.isdisjoint(delivery.tickets)]
+        known = [delivery for delivery in deliveries if unknown.isdisjoint(delivery.tickets)]
+        ready = _without_failed(known, errors, failures)
+        return Batch(ready, fetched, echoes, await self._own_users(echoes)), waiting
+
+    def _look(self, key: TicketKey, wanted: datetime, looks: Looks) -> asyncio.Task[Fetched | None]:
+        if (key, wanted) not in looks:
+            looks[key, wanted] = asyncio.create_task(self._hydrator.fetch(*key, wanted))
+        return looks[key, wanted]
+
+    def _take_look(
+        self,
+        key: TicketKey,
+        look: asyncio.Task[Fetched | None],
+        too_little: bool,
+        fetched: dict[TicketKey, Fetched],
+        errors: dict[TicketKey, Exception],
+    ) -> None:
+        error, answer = look.exception(), None
+        if isinstance(error, Exception):
+            errors[key] = self._named(key[0], error)
+        elif error is not None:
+            raise error
+        else:
+            answer = look.result()
+        if answer is not None and answer.state is not None:
+            fetched[key] = answer
+        elif answer is not None and too_little:
+            errors[key] = RejectedError(f"{answer.reason}; what the delivery itself tells is not enough")
 
     async def _stored(
         self, keys: Sequence[TicketKey]
@@ -230,8 +280,9 @@ class Processor:
         found: dict[str, str | None] = {}
         for source in sorted({source for source, _ in echoes}):
             try:
-                found[source] = await self._adapters[source].own_user_id()
-            except (RetryableError, UnsupportedError, CredentialsError, RejectedError):
+                async with asyncio.timeout(WAVE):
+                    found[source] = await self._adapters[source].own_user_id()
+            except (TimeoutError, RetryableError, UnsupportedError, CredentialsError, RejectedError):
                 found[source] = None
         return found
 
