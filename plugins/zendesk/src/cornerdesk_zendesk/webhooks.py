@@ -22,7 +22,6 @@ id to `TicketState.first_message`, is the ticket's first, and makes no second ev
 from __future__ import annotations
 
 import hashlib
-import json
 from contextlib import suppress
 from datetime import datetime
 
@@ -40,6 +39,7 @@ from cornerdesk import (
     load_json,
 )
 from pydantic import SecretStr
+from pydantic_core import from_json
 
 from cornerdesk_zendesk.events import EVERYTHING, PREFIX, parse, read_event
 from cornerdesk_zendesk.schemas import Trigger, read_event_id, read_time
@@ -75,7 +75,7 @@ def verify(delivery: Delivery, secrets: tuple[SecretStr, ...], now: datetime) ->
 def delivery_key(delivery: Delivery) -> str:
     """The event's id; for triggers, which have none, the invocation's, which survives Zendesk's retries (1.5)."""
     with suppress(ValueError, RecursionError):
-        data = json.loads(delivery.body)
+        data = from_json(delivery.body)
         if (
             isinstance(data, dict)
             and str(data.get("type")).startswith(PREFIX)
