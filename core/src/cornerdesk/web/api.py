@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from cornerdesk.errors import RejectedError
 from cornerdesk.web.access import token_is_valid
@@ -30,8 +30,8 @@ class _Refused(Exception):
         self.status = status
 
 
-def api_routes(runtime: Runtime) -> list[Route]:
-    """The API's routes. What fails on the way is answered by `failures`."""
+def api_routes(runtime: Runtime) -> Mount:
+    """The API's routes; nothing else may answer below them. What fails on the way is answered by `failures`."""
     tokens = tuple(token.get_secret_value() for token in runtime.store.configuration.server.api_tokens)
     listings = runtime.store.listings
 
@@ -70,11 +70,12 @@ def api_routes(runtime: Runtime) -> list[Route]:
     async def description(request: Request) -> Response:
         return JSONResponse(describe(listings))
 
-    return [
-        Route("/api/v1/openapi.json", guarded(description)),
-        Route("/api/v1/{listing}", guarded(rows)),
-        Route("/api/v1/{listing}/{id}/{verb}", guarded(verb), methods=["POST"]),
+    routes = [
+        Route("/v1/openapi.json", guarded(description)),
+        Route("/v1/{listing}", guarded(rows)),
+        Route("/v1/{listing}/{id:path}/{verb}", guarded(verb), methods=["POST"]),
     ]
+    return Mount("/api", routes=routes)
 
 
 async def _read_options(request: Request) -> dict[str, Any]:

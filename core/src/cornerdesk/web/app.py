@@ -63,7 +63,7 @@ def _site(runtime: Runtime, *, worker_only: bool) -> Starlette:
         for each in plugin_routes:
             routes.append(route := _plugin_route(each, context))
             public += [route] if each.public else []
-        routes += [Mount("/static", StaticFiles(directory=STATIC)), *api_routes(runtime)]
+        routes += [Mount("/static", StaticFiles(directory=STATIC)), api_routes(runtime)]
         routes += Dashboard(runtime, pages).routes()
     # From the outside in: every answer carries the headers, refusals and failures too.
     middleware = [

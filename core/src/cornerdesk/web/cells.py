@@ -14,6 +14,7 @@ from cornerdesk.listings import Listing
 from cornerdesk.web.pages import shown
 
 SHORT = 160
+ONE_LINE = 24
 MOST_LINKS = 20
 _TICKETS = {"ticket", "ticket.id", "ticket.number", "number"}
 
@@ -41,6 +42,11 @@ class Cell:
     @property
     def text(self) -> str:
         return shown(self.value)
+
+    @property
+    def is_wordy(self) -> bool:
+        """Whether it may be broken into lines."""
+        return len(self.text) > ONE_LINE and not (self.is_time or self.is_id or self.is_state)
 
     @property
     def is_long(self) -> bool:

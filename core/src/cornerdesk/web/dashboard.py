@@ -45,7 +45,7 @@ class Dashboard:
             Route("/", self.overview),
             Route("/explain/{reference:path}", self.explanation),
             Route("/{listing}", self.listing),
-            Route("/{listing}/{id}/{verb}", self.verb, methods=["POST"]),
+            Route("/{listing}/{id:path}/{verb}", self.verb, methods=["POST"]),
         ]
 
     async def overview(self, request: Request) -> Response:

@@ -5,7 +5,7 @@ Counts what is open by index and what is past only over a day, so that a large d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 DAY = timedelta(hours=24)
 OVERDUE = timedelta(seconds=60)
-MANY = 100
-"""Rows of a plugin's listing counted at most."""
+MOST = 100
+"""More than these are not counted out."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ async def look_over(runtime: Runtime) -> Overview:
     now = runtime.store.clock.now()
     async with runtime.store.storage.reading() as tx:
         sources = await _sources(tx, runtime, now)
-        open_effects = await _open_effects(tx, now)
-        dead = await tx.value(select(func.count()).where(tables.deliveries.c.state == "dead")) + open_effects["dead"]
+        counted = await _open_effects(tx, now)
+        counted["dead"] += await tx.value(select(func.count()).where(tables.deliveries.c.state == "dead"))
         events = await tx.value(select(func.count()).where(tables.events.c.received_at >= now - DAY))
         effects = await _effects(tx, now)
-    worries = [*_stuck(dead, open_effects), *_unread(sources, now), *await _escalations(runtime)]
+    worries = _worries(counted, _late(sources, now), await _escalations(runtime))
     return Overview(now, sources, worries, sum(each.received for each in sources), events, effects)
 
 
@@ -113,39 +113,38 @@ async def _effects(tx: Transaction, now: datetime) -> dict[str, int]:
     return {row["state"]: row["n"] for row in await tx.rows(counted.group_by(table.state).order_by(table.state))}
 
 
-def _stuck(dead: int, effects: dict[str, int]) -> list[Worry]:
+def _worries(counted: Mapping[str, int], unread: int, escalations: Mapping[str, int]) -> list[Worry]:
+    """What a person must see to first."""
     found = [
-        (dead, "could not be processed or done and wait for a person", "/deadletters", "dead"),
-        (effects["unknown"], "may or may not have taken place; being looked up", "/effects?state=unknown", "unknown"),
-        (effects["failed"], "failed and wait for the next attempt", "/effects?state=failed", "failed"),
+        (counted["dead"], "Dead letters: a person must retry or drop them", "/deadletters", "dead"),
+        (escalations["exhausted"], "Escalations that nobody answered", "/escalations?state=exhausted", "exhausted"),
+        (unread, "Deliveries not read yet: does a worker run?", "/deliveries?state=stored", "failed"),
+        (counted["planned"], "Effects overdue: does a worker run?", "/effects?state=planned&timers=yes", "failed"),
+        (escalations["waiting"], "Escalations waiting for an answer", "/escalations?state=waiting", "waiting"),
+        (counted["unknown"], "Effects in doubt: being looked up", "/effects?state=unknown&timers=yes", "unknown"),
         (
-            effects["planned"],
-            "should be done by now; does a worker run?",
-            "/effects?state=planned&timers=yes",
+            counted["failed"],
+            "Effects that failed: another attempt follows",
+            "/effects?state=failed&timers=yes",
             "failed",
         ),
     ]
-    return [Worry(str(count), what, link, state) for count, what, link, state in found if count]
+    return [
+        Worry(f"{min(n, MOST)}{'+' if n >= MOST else ''}", what, link, state) for n, what, link, state in found if n
+    ]
 
 
-def _unread(sources: Sequence[SourceSeen], now: datetime) -> list[Worry]:
-    late = [each for each in sources if each.oldest and each.oldest < now - OVERDUE]
-    count = sum(each.unread for each in late)
-    what = "deliveries have come in and are not read; does a worker run?"
-    return [Worry(str(count), what, "/deliveries?state=stored", "failed")] if late else []
+def _late(sources: Sequence[SourceSeen], now: datetime) -> int:
+    return sum(each.unread for each in sources if each.oldest and each.oldest < now - OVERDUE)
 
 
-async def _escalations(runtime: Runtime) -> list[Worry]:
+async def _escalations(runtime: Runtime) -> dict[str, int]:
+    """Of each state that asks for somebody. The list is a plugin's, which may be missing."""
     listing = runtime.store.listings.get("escalations")
-    if listing is None:
-        return []
-    found = []
-    for state, what in (("exhausted", "escalations nobody answered"), ("waiting", "escalations wait for an answer")):
-        count = len(await ask_rows(runtime, listing, [("state", state)], limit=MANY))
-        if count:
-            shown = f"{count}+" if count == MANY else str(count)
-            found.append(Worry(shown, what, f"/escalations?state={state}", state))
-    return found
+    return {
+        state: len(await ask_rows(runtime, listing, [("state", state)], limit=MOST)) if listing else 0
+        for state in ("exhausted", "waiting")
+    }
 
 
 def first_id(moment: datetime) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -31,7 +33,13 @@ class Pages:
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined,
             trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
-        self.environment.filters |= {"shown": shown, "heading": heading, "moment": moment, "ago": ago}
+        self.environment.filters |= {
+            "shown": shown,
+            "heading": heading,
+            "moment": moment,
+            "ago": ago,
+            "segment": partial(quote, safe=""),
+        }
 
     def page(self, template: str, *, status: int = 200, **values: Any) -> Response:
         """A page of ours."""
