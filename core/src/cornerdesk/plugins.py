@@ -19,6 +19,7 @@ from cornerdesk.errors import ConfigurationError, PluginError
 from cornerdesk.hookspecs import GROUP, Tables
 from cornerdesk.listings import Listing
 from cornerdesk.nearest import nearest
+from cornerdesk.plugin_answers import ask_each, check_answers
 from cornerdesk.signals.interface import Detector
 
 
@@ -52,17 +53,14 @@ class Plugins:
 
     def actions(self) -> dict[str, AnyAction]:
         """Actions by name."""
-        found: dict[str, AnyAction] = {}
-        for name, action in self._named("cornerdesk_actions"):
-            if action.name in found:
-                raise PluginError(
-                    f"plugin {name!r} brings the action {action.name!r}, which another plugin has already"
-                )
-            found[action.name] = action
-        return found
+        return {action.name: action for action in self._each("cornerdesk_actions")}
 
     def detectors(self, configuration: Configuration) -> list[Detector]:
-        """Detectors, made for this configuration."""
+        """Detectors, made for this configuration.
+
+        Raises:
+            PluginError: a plugin cannot make its own; names it.
+        """
         return list(self._each("cornerdesk_detectors", configuration=configuration))
 
     def settings_models(self) -> dict[str, type[BaseModel]]:
@@ -86,13 +84,9 @@ class Plugins:
         return list(self._each("cornerdesk_routes"))
 
     def _each(self, hook: str, **arguments: Any) -> Iterator[Any]:
-        for answer in reversed(getattr(self.hooks, hook)(**arguments)):
-            yield from answer
-
-    def _named(self, hook: str) -> Iterator[tuple[str, Any]]:
         for implementation in getattr(self.hooks, hook).get_hookimpls():
-            for item in implementation.function():
-                yield implementation.plugin_name, item
+            given = {name: arguments[name] for name in implementation.argnames}
+            yield from ask_each(implementation.plugin_name, hook, implementation.function, given)
 
 
 def load_plugins(*, strict: bool = False, extra: Mapping[str, object] | None = None) -> Plugins:
@@ -108,9 +102,10 @@ def load_plugins(*, strict: bool = False, extra: Mapping[str, object] | None = N
     plugins.reports += [report for report, _ in loaded]
     for report, module in loaded:
         _add_hookspecs(plugins, report, module)
+    taken: dict[tuple[str, str], str] = {}
     for report, module in loaded:
         if report.problem is None:
-            _register(plugins, report, module)
+            _register(plugins, report, module, taken)
     problems = [report for report in plugins.reports if report.problem]
     if strict and problems:
         raise PluginError("\n".join(f"plugin {report.name!r}: {report.problem}" for report in problems))
@@ -140,11 +135,12 @@ def _add_hookspecs(plugins: Plugins, report: PluginReport, module: Any) -> None:
         report.problem = f"cornerdesk_hookspecs: {type(error).__name__}: {error}"
 
 
-def _register(plugins: Plugins, report: PluginReport, module: Any) -> None:
+def _register(plugins: Plugins, report: PluginReport, module: Any, taken: dict[tuple[str, str], str]) -> None:
     manager = plugins.manager
     try:
         _refuse_misspelt(manager, report.name, module)
         manager.register(module, name=report.name)
+        check_answers(report.name, module, taken)
         report.hooks = tuple(sorted(caller.name for caller in manager.get_hookcallers(module) or ()))
     except (PluginError, pluggy.PluginValidationError, ValueError) as error:
         if manager.has_plugin(report.name):
