@@ -292,6 +292,22 @@ async def test_stopping_finishes_what_is_held_and_takes_nothing_more(bench: Benc
     assert left == {"work": 30 - len(ended)}
 
 
+async def test_a_job_that_does_not_end_when_the_worker_stops_is_given_back(bench: Bench) -> None:
+    async def hang(job: Job) -> None:
+        if job.attempts == 0:
+            await asyncio.sleep(3600)
+
+    bench.then = hang
+    await bench.enqueue(work("a"))
+    async with bench.working(bench.more_jobs(EngineSettings(shutdown_timeout=0.2))) as stop:
+        await bench.ran(1)
+        stop.set()
+    assert await bench.jobs.waiting() == {"work": 1}
+    async with bench.working():
+        await bench.ran(2, within=5)  # at once: nobody has to find out that its worker is gone
+        await bench.nothing_waits()
+
+
 async def test_a_worker_that_is_cancelled_loses_no_job(bench: Bench) -> None:
     async def hang(job: Job) -> None:
         if job.attempts == 0:

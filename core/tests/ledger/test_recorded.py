@@ -7,9 +7,18 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from cornerdesk import Effect, EffectState, Intent, Outcome, RejectedError, RetryableError, Transaction
+from cornerdesk import (
+    Effect,
+    EffectState,
+    Intent,
+    Outcome,
+    RecordContext,
+    RejectedError,
+    RetryableError,
+    Transaction,
+)
 from cornerdesk.engine.jobs import RetryJob
-from cornerdesk.ledger import ReconsiderAction
+from cornerdesk.ledger import Patience, ReconsiderAction
 from cornerdesk.storage import StorageUnavailable, tables
 from sqlalchemy import func, select
 
@@ -141,3 +150,27 @@ async def test_a_timer_asks_the_rule_again_when_it_is_due_and_not_before(world: 
         ("reconsider", EffectState.CONFIRMED),
         ("page", EffectState.CONFIRMED),
     ]
+
+
+async def test_one_that_does_not_end_is_undone_and_lets_others_write(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = world.count.record
+
+    async def hang(effect: Effect, context: RecordContext) -> Outcome:
+        await record(effect, context)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(world.count, "record", hang)
+    effect = await planned(world)
+    await world.new_executor(patience=Patience(record_timeout=0.05)).handle(world.job(effect))
+    failed = await world.effect(effect)
+    assert (failed.state, failed.attempts) == (EffectState.FAILED, 1)
+    assert failed.reason == "action count did not end within 0.05 seconds; undone"
+    assert await counted(world) == 0
+    monkeypatch.undo()
+    world.clock.advance(timedelta(minutes=1))
+    await world.run_all()
+    assert (await world.effect(effect)).state is EffectState.CONFIRMED
+    assert await counted(world) == 1

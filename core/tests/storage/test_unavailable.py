@@ -47,6 +47,19 @@ async def test_connections_lost_while_idle_are_replaced_unnoticed(
                 await _terminate(postgresql_database, pid)
 
 
+@pytest.mark.postgresql
+async def test_a_server_that_never_answers_is_not_waited_for(
+    migrated_schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cornerdesk.storage.postgresql._STATEMENT_TIMEOUT", 0.2)
+    async with await open_storage(migrated_schema) as storage:
+        with pytest.raises(StorageUnavailable, match="does not answer in time"):
+            async with storage.reading() as tx:
+                await tx.execute(text("SELECT pg_sleep(30)"))
+        async with storage.reading() as tx:
+            assert await tx.value(text("SELECT 1")) == 1
+
+
 async def _terminate(url: str, pid: int) -> None:
     connection = await asyncpg.connect(url)
     try:

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import structlog
 from pgqueuer.domain import models
@@ -23,17 +24,24 @@ class HandlerFailedError(Exception):
     """A handler failed for good. Its message is kept beside the held job, so it says where and not what was read."""
 
 
-def entrypoint(handler: Handler) -> Callable[[models.Job], Awaitable[None]]:
-    """`handler` as PgQueuer calls it."""
+def entrypoint(handler: Handler, running: set[asyncio.Task[Any]]) -> Callable[[models.Job], Awaitable[None]]:
+    """`handler` as PgQueuer calls it. `running` holds the tasks of handlers while they run; one that is cancelled gives
+    its job back."""
 
     async def run(job: models.Job) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        running.add(task)
         try:
             await handler(Job(job.id, job.entrypoint, job.payload or b"", job.attempts))
         except asyncio.CancelledError:
             # PgQueuer takes a cancelled handler's job for done and drops it; it was only interrupted.
+            task.uncancel()
             raise RetryRequested(timedelta(0), "interrupted") from None
         except Exception as error:  # noqa: BLE001 - a handler may raise anything, and its job is to be held then
             raise _verdict(error, job) from None
+        finally:
+            running.discard(task)
 
     return run
 

@@ -21,6 +21,9 @@ class EngineSettings(FrozenModel):
         gt=0,
         description="how long until work is noticed that nobody announced, such as another process's on SQLite",
     )
+    shutdown_timeout: float = Field(
+        20.0, gt=0, description="how long handlers have to finish when the worker stops; then their jobs are given back"
+    )
     batch_size: int = Field(25, ge=1, description="jobs taken from the queue at once")
     concurrency: int = Field(50, ge=2, description="jobs run at once, at most, by one process")
     log_kept: float = Field(3600.0, gt=0, description="how long PgQueuer's log of finished jobs is kept on PostgreSQL")

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 import structlog
 from pgqueuer.core.qm import QueueManager
@@ -44,6 +44,7 @@ class EngineJobs(Jobs):
         self._settings = settings
         self._backend = _backend(storage, settings)
         self._handlers: dict[str, Handler] = {}
+        self._running: set[asyncio.Task[Any]] = set()
         self._crons: list[tuple[str, str, CronHandler]] = [(_PRUNE, _PRUNE_TIMES, self._prune)]
         forward_engine_logs()
 
@@ -110,15 +111,25 @@ class EngineJobs(Jobs):
             manager.shutdown.set()
             queries.driver.shutdown.set()
             stopped.cancel()
-            outcomes = await asyncio.gather(*work, stopped, return_exceptions=True)
+            deadline = asyncio.get_running_loop().call_later(self._settings.shutdown_timeout, self._give_back)
+            try:
+                outcomes = await asyncio.gather(*work, stopped, return_exceptions=True)
+            finally:
+                deadline.cancel()
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
 
+    def _give_back(self) -> None:
+        """Who takes too long to finish gives its job back, to be run again elsewhere."""
+        log.warning("jobs_given_back", count=len(self._running), seconds=self._settings.shutdown_timeout)
+        for task in list(self._running):
+            task.cancel()
+
     def _managers(self, queries: RepositoryPort) -> tuple[QueueManager, SchedulerManager]:
         manager = QueueManager(queries, channel=Channel(CHANNEL))
         for name, handler in self._handlers.items():
-            manager.entrypoint(name, accepts_context=False, on_failure="hold")(entrypoint(handler))
+            manager.entrypoint(name, accepts_context=False, on_failure="hold")(entrypoint(handler, self._running))
         scheduler = SchedulerManager(queries)
         scheduler.shutdown = manager.shutdown
         for name, expression, tick in self._crons:

@@ -6,6 +6,7 @@ overtaken (a zombie, a job taken over): its failure is not heard any more, its s
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,7 +17,7 @@ import structlog
 from cornerdesk.actions import Effect, EffectState, Outcome, RecordContext, RecordedAction, RemoteAction
 from cornerdesk.clock import Clock
 from cornerdesk.configuration import Configuration
-from cornerdesk.errors import CornerdeskError, PluginError, UnknownOutcomeError, UnsupportedError
+from cornerdesk.errors import CornerdeskError, PluginError, RetryableError, UnknownOutcomeError, UnsupportedError
 from cornerdesk.ledger.evidence import past_looking_up, place_of, sent_words, with_evidence
 from cornerdesk.ledger.ledger import Ledger
 from cornerdesk.ledger.metrics import Meter
@@ -69,7 +70,7 @@ class Attempts:
                 case RemoteAction() as action:
                     return await self._begin(tx, held, action, now)
                 case RecordedAction() as action:
-                    outcome = await action.record(held.effect, RecordContext(tx, now, self.configuration))
+                    outcome = await self._record(tx, held, action, now)
                     await self._finish(tx, held, outcome, now, attempts=held.effect.attempts + 1)
                     return None
                 case _:
@@ -77,6 +78,21 @@ class Attempts:
                         f"no action {held.effect.action!r} is installed; install its plugin, then"
                         f" `cornerdesk deadletters retry {effect_id}`"
                     )
+
+    async def _record(self, tx: Transaction, held: Held, action: RecordedAction[Any], now: datetime) -> Outcome:
+        """Others wait for this transaction, on SQLite the receiver too, so it may not take for ever.
+
+        Raises:
+            RetryableError: it took too long, and is undone.
+        """
+        try:
+            async with asyncio.timeout(self.patience.record_timeout) as limit:
+                return await action.record(held.effect, RecordContext(tx, now, self.configuration))
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            seconds = self.patience.record_timeout
+            raise RetryableError(f"action {action.name} did not end within {seconds:g} seconds; undone") from None
 
     async def send_again(self, attempt: Attempt) -> Attempt | None:
         """Commit that it is sent again: looking it up has shown that it did not take place."""

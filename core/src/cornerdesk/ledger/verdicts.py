@@ -23,6 +23,7 @@ class Patience:
 
     Attributes:
         send_timeout: seconds that one `send` or `look_up` may take in all.
+        record_timeout: seconds that one `record` may take; its transaction is open all the while.
         grace: seconds added before another worker takes a `sent` effect for abandoned.
         settle_delay: seconds to wait before an unknown outcome is looked up: the vendor may still be at work on it.
         max_attempts: attempts, look-ups included, after which an effect is dead.
@@ -34,6 +35,7 @@ class Patience:
     """
 
     send_timeout: float = 30.0
+    record_timeout: float = 10.0
     grace: float = 5.0
     settle_delay: float = 10.0
     max_attempts: int = 12

@@ -126,6 +126,16 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         error, sqlite3.Error | asyncpg.PostgresError | asyncpg.InterfaceError | exc.TimeoutError | ConnectionError
     ):
         yield error
+    elif isinstance(error, TimeoutError) and _asyncpg_waited(error):
+        yield error
+
+
+def _asyncpg_waited(error: BaseException) -> bool:
+    """A statement's time-out is a bare TimeoutError; where it was raised tells it from anybody else's."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and str(trace.tb_frame.f_globals.get("__name__", "")).startswith("asyncpg.")
 
 
 def _prefixed(reasons: dict[str, str], code: str) -> str | None:

@@ -26,6 +26,9 @@ T = TypeVar("T")
 
 _CONNECT_TIMEOUT = 10.0
 _END_TIMEOUT = 10.0
+_STATEMENT_TIMEOUT = 60.0
+"""Seconds for one statement. A server that vanished without a word (a failover, a cut cable) answers never."""
+
 _PING_TIMEOUT = 5.0
 _POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 8, "pool_timeout": 30, "pool_use_lifo": True}
 _CONSISTENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -41,7 +44,7 @@ class PostgresqlStorage(Storage):
         # AUTOCOMMIT: transactions are opened and ended by hand, so that raw statements are always inside them.
         self._engine = create_async_engine(
             "postgresql+asyncpg://",
-            async_creator=self.connect,
+            async_creator=self._connect_for_statements,
             isolation_level="AUTOCOMMIT",
             hide_parameters=True,
             json_serializer=dump_json,
@@ -49,10 +52,13 @@ class PostgresqlStorage(Storage):
         )
         event.listen(self._engine.sync_engine, "checkout", _refuse_closed)
 
-    async def connect(self) -> Any:
+    async def connect(self, *, command_timeout: float | None = None) -> Any:
         """A new connection of asyncpg's own, for whoever needs one outside the pool; they close it."""
         with connecting(self.url):
-            return await asyncpg.connect(self._address.dsn, timeout=_CONNECT_TIMEOUT)
+            return await asyncpg.connect(self._address.dsn, timeout=_CONNECT_TIMEOUT, command_timeout=command_timeout)
+
+    async def _connect_for_statements(self) -> Any:
+        return await self.connect(command_timeout=_STATEMENT_TIMEOUT)
 
     async def pool(self, *, size: int, command_timeout: float) -> Any:
         """A new pool of asyncpg's own of at most `size` connections; who asked for it closes it."""
