@@ -97,7 +97,7 @@ async def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
 
 async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "desk.db").write_text("these are not the tables you are looking for " * 100)
-    with pytest.raises(Exception, match="not a database"):
+    with pytest.raises(ConfigurationError, match="no SQLite database"):
         await open_storage(f"sqlite:///{tmp_path / 'desk.db'}")
 
 

@@ -25,6 +25,7 @@ _SQLITE = {
     "SQLITE_FULL": "the disk is full; make room",
     "SQLITE_READONLY": "it is read-only; check the permissions of the file and its folder",
     "SQLITE_IOERR": "the disk does not answer properly",
+    "SQLITE_CORRUPT": "the file is damaged; restore a backup",
     "SQLITE_CANTOPEN": "the file cannot be opened; check the folder and its permissions",
 }
 _POSTGRESQL = {
@@ -88,7 +89,10 @@ def translate(error: BaseException, place: str) -> CornerdeskError | None:
     """The error of ours that says what this one of a driver's means; None: it is about the statement."""
     for cause in _causes(error):
         if isinstance(cause, sqlite3.Error):
-            reason = _prefixed(_SQLITE, getattr(cause, "sqlite_errorname", None) or "")
+            name = getattr(cause, "sqlite_errorname", None) or ""
+            if name == "SQLITE_NOTADB":
+                return ConfigurationError(f"the file of {place} is no SQLite database: name another, or move it away")
+            reason = _prefixed(_SQLITE, name)
         elif isinstance(cause, asyncpg.PostgresError):
             state = cause.sqlstate or ""
             if state.startswith(_REFUSED):

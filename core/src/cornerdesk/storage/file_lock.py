@@ -22,9 +22,15 @@ class FileLock:
         """Take the lock.
 
         Raises:
-            ConfigurationError: another process holds it.
+            ConfigurationError: another process holds it, or its file cannot be made.
         """
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            reason = (error.strerror or "no reason is known").lower()
+            raise ConfigurationError(
+                f"{self._path} cannot be written: {reason}; whoever serves {self._database} writes beside it too"
+            ) from None
         try:
             _lock(descriptor)
         except OSError:
