@@ -40,10 +40,11 @@ def check(config: Path, as_json: bool, online: bool) -> int:
     else:
         for name, fine, said in lines:
             click.secho(f"{name}: {said}", fg=None if fine else "red", err=not fine)
-        click.echo(
-            f"{config}: fine. {rules} rules, {len(configuration.sources)} sources, {len(configuration.people)} people,"
-            f" {len(configuration.features)} features."
-        )
+        click.echo(f"{config}: fine. {_summary(configuration, rules)}.")
+        if not configuration.sources:
+            console.note("It names no `sources`, so nothing will come in.")
+        elif not rules:
+            console.note("There are no rules yet, so nothing will come of what comes in.")
     return 0 if all(fine for _, fine, _ in lines) else 1
 
 
@@ -77,6 +78,21 @@ def _read(config: Path) -> tuple[Configuration, int]:
     if problems:
         raise ConfigurationError(problems)
     return configuration, rules
+
+
+def _summary(configuration: Configuration, rules: int) -> str:
+    counts = {
+        "rule": rules,
+        "source": len(configuration.sources),
+        "person": len(configuration.people),
+        "feature": len(configuration.features),
+    }
+    return ", ".join(
+        f"{count} {_PLURALS.get(name, name + 's') if count != 1 else name}" for name, count in counts.items()
+    )
+
+
+_PLURALS = {"person": "people"}
 
 
 def _of(error: ConfigurationError, config: Path) -> tuple[Problem, ...]:

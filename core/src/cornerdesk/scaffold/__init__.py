@@ -1,10 +1,11 @@
-"""What `cornerdesk init` writes: a commented configuration of an invented company, with rules that pass their tests.
+"""What `cornerdesk init` writes: a commented configuration of an invented company, with rules and examples of what they do.
 
 The files stand in `example/` as they are written. It must never overwrite anything.
 """
 
 from __future__ import annotations
 
+import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def write_example(directory: Path) -> list[Path]:
         ConfigurationError: a file is there already, or the folder cannot be written to. Then nothing was written.
     """
     targets = {source: directory / target for source, target in _FILES.items()}
-    there = [path for path in targets.values() if path.exists() or path.is_symlink()]
+    # Unlike Path.exists these ask nothing of a folder that we may not enter: writing will say so.
+    there = [path for path in targets.values() if os.path.lexists(path)]
     if there:
         message, expected = (
             "the file is there already, and nothing was written",

@@ -55,7 +55,7 @@ def _file(verbs: dict[str, JSON]) -> JSON:
             "anyOf": [{"type": "array", "items": {"$ref": "#/$defs/rule"}}, {"type": "null"}],
         },
         "tests": {
-            "description": "what the rules should do: `cornerdesk test` runs them",
+            "description": "what the rules should do, example by example",
             "anyOf": [{"type": "array", "items": {"$ref": "#/$defs/test"}}, {"type": "null"}],
         },
     }

@@ -36,7 +36,8 @@ def load_configuration(path: Path, plugins: Plugins, *, environ: Mapping[str, st
     """
     if not path.exists():
         message = "there is no such file"
-        raise ConfigurationError([Problem(str(path), None, None, message, "a file that `cornerdesk init` has written")])
+        expected = "a file that `cornerdesk init` has written; --config or $CORNERDESK_CONFIG names another"
+        raise ConfigurationError([Problem(str(path), None, None, message, expected)])
     return _Loading(path, plugins, environ).load()
 
 
