@@ -32,6 +32,13 @@ class Negation:
         self._content = words["content"]
         self._importance = words["importance"]
         self._praise = words["praise"]
+        self._praise_links = words["praise_links"]
+        self._conditionals = words["conditionals"]
+        self._asks = words["asks"]
+        self._shows = words["shows"]
+        self._complete = words["complete"]
+        self._approval = words["approval"]
+        self._indifference = words["indifference"]
         self._able = words["able"]
         self._subordinators = words["subordinators"]
 
@@ -48,7 +55,9 @@ class Negation:
 
     def of_wish(self, tokens: Tokens, start: int, end: int) -> bool:
         """Whether the words `start` to `end` name something that is not wanted, not needed, or there and praised."""
-        return self._refused_before(tokens, start) or self._refused_after(tokens, end)
+        return (
+            self._refused_before(tokens, start) or self._refused_after(tokens, end) or self._praised(tokens, start, end)
+        )
 
     def _back(self, tokens: Tokens, start: int) -> list[int]:
         """The places before `start` that may govern it, nearest first."""
@@ -77,17 +86,19 @@ class Negation:
         """ "can not" tells of being unable, "not only" of more to come, "why not" proposes."""
         before = words[place - 1] if place else ""
         after = words[place + 1] if place + 1 < len(words) else ""
-        return before in self._inability or after in self._not_only or before == "why"
+        if before in self._inability:
+            return after not in self._indifference  # "could not care less"
+        return after in self._not_only or before == "why"
 
     def _refused_before(self, tokens: Tokens, start: int) -> bool:
         words = tokens.words
-        wished = False
+        wished = words[start] in self._wishes  # "need a DPA": the wish may be the phrase's own first word
         for place in self._back(tokens, start):
             word = words[place]
             if word == "without":
                 return self._content_without(tokens, place)
-            if word in self._praise and words[place + 1] in ("for", "the", "your", "that", "this", "how", "you"):
-                return True
+            if word in self._praise and (place + 1 == start or words[place + 1] in self._praise_links):
+                return not self._is_conditional(tokens, place)
             if word in self._able:
                 return False  # "not being able to use it" is a wish
             if wished and self._negates(words, place):
@@ -99,6 +110,28 @@ class Negation:
         """ "fine without it", but not "can not live without it"."""
         before = [tokens.words[at] for at in self._back(tokens, place)[:5]]
         return any(word in self._content for word in before) and not any(word in self._negators for word in before)
+
+    def _is_conditional(self, tokens: Tokens, place: int) -> bool:
+        """ "We would love the dark theme": what is praised is not there yet."""
+        return any(tokens.words[at] in self._conditionals for at in self._back(tokens, place)[:4])
+
+    def _is_open(self, tokens: Tokens, start: int) -> bool:
+        """Whether it is wished for or asked about, rather than told."""
+        before = [tokens.words[at] for at in self._back(tokens, start)]
+        return any(word in self._conditionals or word in self._asks for word in before)
+
+    def _praised(self, tokens: Tokens, start: int, end: int) -> bool:
+        """ "SSO works great", "the dark theme is lovely"; but not "would be lovely", nor "I wonder if SSO works"."""
+        words, last = tokens.words, len(tokens.words)
+        verb = next((at for at in range(end, min(last, end + 3)) if words[at] in self._shows), last)
+        if verb == last or tokens.clauses[verb] != tokens.clauses[end - 1] or self._is_open(tokens, start):
+            return False
+        if any(word in self._conditionals or word in self._negators for word in words[end:verb]):
+            return False
+        rest = [words[at] for at in range(verb + 1, min(last, verb + 4)) if tokens.clauses[at] == tokens.clauses[verb]]
+        if not rest:
+            return words[verb] in self._complete
+        return any(word in self._approval for word in rest) and not any(word in self._negators for word in rest)
 
     def _refused_after(self, tokens: Tokens, end: int) -> bool:
         negated = False
