@@ -38,7 +38,11 @@ def out() -> Console:
     """The console for results. Made anew: tests redirect standard output."""
     from rich.console import Console
 
-    return Console(highlight=False, width=shutil.get_terminal_size().columns if sys.stdout.isatty() else UNBOUND)
+    return Console(
+        highlight=False,
+        width=shutil.get_terminal_size().columns if sys.stdout.isatty() else UNBOUND,
+        color_system="auto" if colour() is None else None,
+    )
 
 
 def error(message: str) -> None:
@@ -79,27 +83,33 @@ def table(rows: Sequence[BaseModel], columns: Sequence[str]) -> None:
     headings = [heading(column) for column in columns]
     data = [row.model_dump(mode="python", by_alias=True) for row in rows]
     cells = [[cell(_reach(each, column), column) for column in columns] for each in data]
-    console, shown = out(), _as_table(headings, cells)
-    if console.measure(shown).minimum <= console.width:
-        console.print(shown)
-    else:
-        console.print(_as_records(headings, cells))
+    widths = [_width(name, [row[number] for row in cells]) for number, name in enumerate(headings)]
+    console = out()
+    fits = sum(least for least, _ in widths) + _GAP * (len(widths) - 1) <= console.width
+    console.print(_as_table(headings, cells, widths) if fits else _as_records(headings, cells))
 
 
 _LONG = 24
 """Characters of a cell from which it may be broken into lines."""
+_GAP = 2
 
 
-def _as_table(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> Table:
-    from rich.table import Table
+def _width(name: str, texts: Sequence[str]) -> tuple[int, bool]:
+    """The least width of a column, and whether its text may be broken into lines to keep to it."""
     from rich.text import Text
 
-    shown = Table(header_style="bold", box=None, pad_edge=False)
-    for number, name in enumerate(headings):
-        texts = [Text.from_markup(row[number]) for row in cells]
-        widest = max([len(name), *(text.cell_len for text in texts)])
-        breakable = widest > _LONG and any(" " in text.plain for text in texts)
-        shown.add_column(name, overflow="fold", no_wrap=not breakable, min_width=_LONG if breakable else widest)
+    plain_texts = [Text.from_markup(text) for text in texts]
+    widest = max([len(name), *(text.cell_len for text in plain_texts)])
+    breakable = widest > _LONG and any(" " in text.plain for text in plain_texts)
+    return (_LONG if breakable else widest, breakable)
+
+
+def _as_table(headings: Sequence[str], cells: Sequence[Sequence[str]], widths: Sequence[tuple[int, bool]]) -> Table:
+    from rich.table import Table
+
+    shown = Table(header_style="bold", box=None, pad_edge=False, padding=(0, _GAP // 2))
+    for name, (least, breakable) in zip(headings, widths, strict=True):
+        shown.add_column(name, overflow="fold", no_wrap=not breakable, min_width=least)
     for row in cells:
         shown.add_row(*row)
     return shown

@@ -45,7 +45,8 @@ def list_plugins(as_json: bool, strict: bool) -> None:
 @plugins.command(epilog=example("cornerdesk plugins check my_package.my_plugin"))
 @click.argument("module", required=False)
 @unread_config_option
-def check(module: str | None) -> int:
+@json_option
+def check(module: str | None, as_json: bool) -> int:
     """Check the installed plugins, or a MODULE that is not installed yet, against the contract."""
     if module:
         sys.path.insert(0, "")
@@ -57,7 +58,9 @@ def check(module: str | None) -> int:
     else:
         reports = installed_plugins().reports
     broken = [report for report in reports if report.problem]
-    for report in reports:
+    if as_json:
+        console.json_lines(_row(report) for report in reports)
+    for report in () if as_json else reports:
         click.echo(f"{report.name}: {report.problem or 'fine'}", err=bool(report.problem))
     return 1 if broken else 0
 

@@ -22,7 +22,13 @@ from cornerdesk.server import Role, serve_until_stopped
 @click.option("--host", help="Address to listen on (default: server.host).")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (default: server.port; 0: any).")
 @click.option("--strict", is_flag=True, help="Refuse to start when any plugin is broken. Production uses it.")
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="text: for a person; json: for a collector of logs.",
+)
 def serve(config: Path, role: str, host: str | None, port: int | None, strict: bool, log_format: str) -> None:
     """Receive deliveries, decide by the rules, act, and show the dashboard.
 
