@@ -166,6 +166,17 @@ def test_a_reader_that_leaves_early_breaks_nothing(folder: Path) -> None:
     process.stderr.close()
 
 
+def test_a_full_disk_is_a_sentence(folder: Path) -> None:
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "cornerdesk", "check"], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr.count(b"Error: the output cannot be read or written")) == (1, 1)
+    assert b"Traceback" not in done.stderr
+
+
 def test_importing_the_command_line_leaves_the_engine_the_web_and_the_rules_alone() -> None:
     code = (
         "import sys, cornerdesk.cli, cornerdesk.cli.lists as lists; lists.about();"

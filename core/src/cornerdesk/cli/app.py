@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,6 +82,9 @@ def cli(config: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 fine, 1 a check did not pass, 2 bad usage or configuration."""
+    if sys.stdout is None:
+        # Started with its output closed: there is nobody to tell, and nothing wrong.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open until the end
     sys.exit(run(arguments))
 
 
@@ -110,6 +114,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 2 if isinstance(error, FatalError) else 1
     except BrokenPipeError:
         return _reader_left()
+    except OSError as error:
+        console.error(f"{error.filename or 'the output'} cannot be read or written: {error.strerror or error}")
+        console.close_output()
+        return 1
     except SystemExit as error:
         # Click and rich leave like this when they notice it before us.
         return _reader_left() if error.code == 1 else int(error.code or 0)

@@ -106,7 +106,7 @@ def _show(listing: Listing, config: Path, as_json: bool, limit: int, filters: di
     else:
         click.echo(f"No {heading(listing.name)}" + (" that match." if given else " yet."))
     if len(rows) > limit:
-        console.note(f"These are the first {limit}; there are more: --limit shows them.")
+        console.note("There are more: --limit shows them.")
 
 
 async def _rows(listing: Listing, config: Path, limit: int, filters: dict[str, Any]) -> Sequence[BaseModel]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -17,5 +18,5 @@ def init(directory: Path) -> None:
     """Write a commented configuration with example rules to DIRECTORY (here, when left out). Overwrites nothing."""
     for path in write_example(directory):
         click.echo(f"wrote {path}")
-    where = f"cd {directory} && " if str(directory) != "." else ""
+    where = f"cd {shlex.quote(str(directory))} && " if str(directory) != "." else ""
     click.echo(f"\nNext: put the secrets that .env.example names in your environment, then\n  {where}cornerdesk check")
