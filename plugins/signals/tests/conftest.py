@@ -15,6 +15,17 @@ FEATURES = {
     "custom_reports": Feature(key="custom_reports", title="Custom reports", phrases=("(customised|own) report",)),
 }
 
+EXAMPLE_FEATURES = {
+    "sso": Feature(key="sso", title="Single sign-on", phrases=("SSO", "single sign-on", "SAML", "Okta login")),
+    "dark_mode": Feature(key="dark_mode", title="Dark mode", phrases=("dark mode", "dark theme", "night mode")),
+    "api_export": Feature(
+        key="api_export",
+        title="Export through the API",
+        phrases=("export api", "export through the api", "bulk export"),
+    ),
+}
+"""The catalogue that a new project begins with."""
+
 Look = Callable[..., dict[str, list[str]]]
 """Signals in a text, each with the words it rests on."""
 
@@ -22,6 +33,11 @@ Look = Callable[..., dict[str, list[str]]]
 @pytest.fixture(scope="session")
 def detector() -> Detector:
     return cornerdesk_detectors(Configuration(features=FEATURES))[0]
+
+
+@pytest.fixture(scope="session")
+def example_detector() -> Detector:
+    return cornerdesk_detectors(Configuration(features=EXAMPLE_FEATURES))[0]
 
 
 @pytest.fixture(scope="session")

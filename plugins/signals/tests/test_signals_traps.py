@@ -102,6 +102,13 @@ def test_a_word_within_a_word_is_not_the_word(look: Look) -> None:
         ("SSO is not needed for us", False),
         ("We're happy without SSO", False),
         ("Thanks for adding SSO", False),
+        ("SSO works great", False),
+        ("Does SSO work well?", True),
+        ("SSO would be great", True),
+        ("Glad that SSO is here", False),
+        ("I would be glad to have SSO", True),
+        ("We could not care less about SSO", False),
+        ("We need single signon", True),
     ],
 )
 def test_a_feature_is_asked_for_unless_it_is_not_wanted(text: str, seen: bool, look: Look) -> None:
@@ -111,6 +118,29 @@ def test_a_feature_is_asked_for_unless_it_is_not_wanted(text: str, seen: bool, l
 @pytest.mark.parametrize("text", ["audit logs", "the audit-log", "auditlog", "Audit_Log", "audit trails", "AUDIT\nLOG"])
 def test_a_feature_is_known_by_title_phrases_and_key_in_their_forms(text: str, look: Look) -> None:
     assert "feature.audit_log" in look(f"Is there something like {text}?")
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("Can I export all our reports via your API?", True),
+        ("We export by API every night", True),
+        ("We export wine, and the API is down", False),
+    ],
+)
+def test_a_title_is_known_with_other_articles_and_an_object_between(
+    text: str, seen: bool, example_detector: Detector, look: Look
+) -> None:
+    assert ("feature.api_export" in look(text, detector=example_detector)) is seen
+
+
+def test_a_wish_within_the_phrase_can_be_refused(look: Look) -> None:
+    assert "security_request" not in look("We don't need a DPA for this one.")
+    assert "security_request" in look("We need a DPA.")
+
+
+def test_a_name_is_no_accusation(look: Look) -> None:
+    assert look("Rob from accounting will answer.") == {}
 
 
 def test_quoted_lines_are_not_looked_at(look: Look) -> None:
