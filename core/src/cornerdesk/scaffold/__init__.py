@@ -1,4 +1,4 @@
-"""What `cornerdesk init` writes: a commented configuration of an invented company, with rules and examples of what they do.
+"""What `cornerdesk init` writes: a commented configuration of an invented company, with rules and what they should do.
 
 The files stand in `example/` as they are written. It must never overwrite anything.
 """

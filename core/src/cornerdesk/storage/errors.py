@@ -114,6 +114,9 @@ def _reason_without_code(error: BaseException) -> str | None:
         return "it does not answer in time"
     if isinstance(error, OSError):
         return f"it cannot be reached ({type(error).__name__})"
+    # A connection that the server ended a moment ago, before asyncpg has noticed.
+    if isinstance(error, asyncpg.InternalClientError):
+        return "the connection was lost"
     # asyncpg has no class of its own for "connection is closed"; its misuse errors say "operation".
     if isinstance(error, asyncpg.InterfaceError) and "connection" in str(error) and "closed" in str(error):
         return "the connection was lost"
@@ -127,10 +130,14 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             if inner is not None:
                 yield inner
     elif isinstance(
-        error, sqlite3.Error | asyncpg.PostgresError | asyncpg.InterfaceError | exc.TimeoutError | ConnectionError
-    ):
-        yield error
-    elif isinstance(error, TimeoutError) and _asyncpg_waited(error):
+        error,
+        sqlite3.Error
+        | asyncpg.PostgresError
+        | asyncpg.InterfaceError
+        | asyncpg.InternalClientError
+        | exc.TimeoutError
+        | ConnectionError,
+    ) or (isinstance(error, TimeoutError) and _asyncpg_waited(error)):
         yield error
 
 
