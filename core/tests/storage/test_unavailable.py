@@ -138,6 +138,11 @@ def test_postgresqls_states_are_told_in_words(code: str, said: str) -> None:
     assert "words" not in str(told)
 
 
+def test_a_connection_that_the_driver_trips_over_is_told_as_lost() -> None:
+    error = asyncpg.InternalClientError("cannot switch to state 11; another operation (2) is in progress")
+    assert "the connection was lost" in str(translate(error, "postgresql://host/desk"))
+
+
 async def _write(storage: Storage) -> None:
     async with storage.transaction() as tx:
         await tx.execute(facts.insert(), ROW)

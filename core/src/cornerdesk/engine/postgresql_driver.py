@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
+import asyncpg
 import structlog
 from pgqueuer.core.tm import TaskManager
 from pgqueuer.ports.driver import NotifyCallback
@@ -127,6 +128,11 @@ class PostgresqlDriver:
                 if self._shutdown.is_set():
                     raise
                 log.warning("queue_unavailable", reason=str(error))
+            except asyncpg.InterfaceError as error:
+                # Each call has a connection of its own, so what is in its way is that this one has just ended.
+                if self._shutdown.is_set():
+                    raise
+                log.warning("queue_unavailable", reason=type(error).__name__)
             await pause(next(waits), self._shutdown)
 
     @property
