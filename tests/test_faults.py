@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -277,3 +278,144 @@ def test_triggers_alone_tell_of_new_tickets_comments_and_changes(sqlite_stage: S
     assert said["We looked."] == ("internal", "agent")
     changed = only([event for event in events if event["kind"] == "ticket.changed"])["changes"]
     assert (changed["status"]["after"], changed["priority"]["after"]) == ("pending", "high")
+
+
+# ── plugins and rules ────────────────────────────────────────────────────────────────────────────────────────────────
+
+FAULTY_PLUGIN = """
+import asyncio
+
+from cornerdesk import (
+    ActionSettings, Adapter, Intent, RecordedAction, RemoteAction, SourceSettings, hookimpl
+)
+
+
+class Nothing(ActionSettings):
+    what: str = "x"
+
+
+def planned(self, settings, context):
+    return (Intent(target="x"),)
+
+
+class Stumbles(RemoteAction):
+    name, about, settings_model, shorthand, plan = "stumbles", "raises when it sends", Nothing, "what", planned
+
+    async def send(self, effect, context):
+        raise KeyError("hank@globex.example")
+
+
+class Trips(RecordedAction):
+    name, about, settings_model, shorthand, plan = "trips", "raises when it records", Nothing, "what", planned
+
+    async def record(self, effect, context):
+        return {}["hank@globex.example"]
+
+
+class Hangs(RemoteAction):
+    name, about, settings_model, shorthand, plan = "hangs", "never ends", Nothing, "what", planned
+
+    async def send(self, effect, context):
+        await asyncio.Event().wait()
+
+    look_up = send
+
+
+class Clogs(RecordedAction):
+    name, about, settings_model, shorthand, plan = "clogs", "never ends, in a transaction", Nothing, "what", planned
+
+    async def record(self, effect, context):
+        await asyncio.Event().wait()
+
+
+class Explodes(RemoteAction):
+    name, about, settings_model, shorthand = "explodes", "raises when it plans", Nothing, "what"
+
+    def plan(self, settings, context):
+        raise ZeroDivisionError("hank@globex.example")
+
+    async def send(self, effect, context):
+        return None
+
+
+class Brittle(Adapter):
+    helpdesk, settings_model, capabilities = "brittle", SourceSettings, frozenset()
+
+    def verify(self, delivery, now):
+        pass
+
+    def delivery_key(self, delivery):
+        raise ValueError("hank@globex.example")
+
+    def read(self, delivery):
+        raise ValueError("hank@globex.example")
+
+
+@hookimpl
+def cornerdesk_actions():
+    return [Stumbles(), Trips(), Hangs(), Clogs(), Explodes()]
+
+
+@hookimpl
+def cornerdesk_adapters():
+    return [Brittle]
+"""
+FAULTY_RULES = """
+rules:
+  - {rule: stumbling, when: ticket.created, if: ['ticket.subject == "Faulty"'], then: [{stumbles: x}]}
+  - {rule: tripping, when: ticket.created, if: ['ticket.subject == "Faulty"'], then: [{trips: x}]}
+  - {rule: clogging, when: ticket.created, if: ['ticket.subject == "Faulty"'], then: [{clogs: x}]}
+  - {rule: hanging, when: ticket.created, if: ['ticket.subject == "Faulty"'], then: [{hangs: x}]}
+  - {rule: exploding, when: ticket.created, if: ['ticket.subject == "Faulty"'], then: [{explodes: x}]}
+  - {rule: beyond-the-end, when: ticket.created, if: ['ticket.tags[5] == "x"'], then: [{tag: never}]}
+"""
+
+
+@pytest.fixture
+def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """The example company with an installed plugin that does everything wrong, and a source of its adapter."""
+    installed = tmp_path / "installed"
+    information = installed / "faulty-1.dist-info"
+    information.mkdir(parents=True)
+    (installed / "faulty.py").write_text(FAULTY_PLUGIN)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 1\n")
+    (information / "entry_points.txt").write_text("[cornerdesk]\nfaulty = faulty\n")
+    before = [part for part in (os.environ.get("PYTHONPATH"),) if part]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(installed), *before]))
+    folder = tmp_path / "stage"
+    with Stage(folder) as stage:
+        stage.serves[0].stop()
+        (folder / "rules" / "faulty.yaml").write_text(FAULTY_RULES)
+        file = folder / "cornerdesk.yaml"
+        file.write_text(file.read_text().replace("sources:\n", "sources:\n  odd: {adapter: brittle}\n"))
+        stage.serves[0].start()
+        stage.serves[0].wait_until_answers(f"{stage.url}/readyz")
+        yield stage
+
+
+@pytest.mark.timeout(120)
+def test_a_plugin_that_does_everything_wrong_harms_only_itself(faulty: Stage) -> None:
+    stage = faulty
+    odd = httpx.post(f"{stage.url}/webhooks/odd", json={"any": "thing"})
+    assert odd.status_code == 200
+    ticket = int(stage.ask_desk("tickets", **{**LEAVING, "subject": "Faulty"})["id"])
+    other = int(stage.ask_desk("tickets", **LEAVING)["id"])
+    wait_until(confirmed(stage, "tag", other), seconds=20, what="another ticket")
+
+    wait_until(lambda: len(stage.rows("deadletters")) >= 2, seconds=30, what="the dead letters")
+    dead = {row["action"]: row["reason"] for row in stage.rows("deadletters")}
+    assert dead[None] == "ValueError in adapter brittle"
+    assert dead["trips"] == "KeyError in action trips"
+    wait_until(lambda: effect(stage, "clogs", ticket)["state"] == "failed", seconds=30, what="the end of the clog")
+    assert effect(stage, "clogs", ticket)["reason"] == "action clogs did not end within 10 seconds; undone"
+    wait_until(lambda: effect(stage, "hangs", ticket)["state"] == "unknown", seconds=40, what="the end of the wait")
+    assert "no answer within 30 seconds" in effect(stage, "hangs", ticket)["reason"]
+    assert effect(stage, "stumbles", ticket)["reason"].endswith("KeyError in action stumbles")
+    assert "hank@" not in json.dumps(stage.rows("deadletters"))
+
+    told = {row["rule"]: row for row in map(json.loads, stage.command("explain", str(ticket), "--json").splitlines())}
+    assert told["exploding"]["suppressed"] == "planning explodes failed (ZeroDivisionError)"
+    beyond = told["beyond-the-end"]
+    assert (beyond["fired"], beyond["conditions"][0]["reason"]) == (False, "nobody knows ticket.tags[5]")
+    wait_until(confirmed(stage, "tag", ticket), seconds=20, what="what else was to be done with the ticket")
+    assert stage.serves[0].running
