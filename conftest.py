@@ -19,12 +19,21 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+import structlog
 from cornerdesk.storage import Storage, open_storage
 
 SERVER = os.environ.get("CORNERDESK_TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432/test")
 PREFIX = "cornerdesk_test_"
 ABANDONED = 3600
 """Seconds after which a database that a killed test run has left is dropped."""
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """A test that runs a command in this process leaves no trace in how the next one logs."""
+    yield
+    structlog.reset_defaults()
+
 
 BOTH = [pytest.param("sqlite"), pytest.param("postgresql", marks=pytest.mark.postgresql)]
 

@@ -6,8 +6,19 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import TextIO, cast
 
 import structlog
+
+
+class _StandardError:
+    """Standard error as it is when something is written: whoever redirects it gets what is said from then on."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def configure_logs(form: str, *, quiet: bool = False) -> None:
@@ -27,11 +38,11 @@ def configure_logs(form: str, *, quiet: bool = False) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _StandardError())),
         # Whoever is quiet may yet start to serve, and is heard then.
         cache_logger_on_first_use=not quiet,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s", force=True)
+    logging.basicConfig(level=logging.WARNING, stream=_StandardError(), format="%(name)s: %(message)s", force=True)
     # These log whole requests, addresses included, when they are let.
     for name in ("httpx", "httpcore", "aiosmtplib", "pgqueuer"):
         logging.getLogger(name).setLevel(logging.ERROR)

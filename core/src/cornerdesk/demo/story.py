@@ -6,6 +6,7 @@ import contextlib
 import html
 import queue
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -36,6 +37,8 @@ def tell(*, keep: bool) -> None:
     Raises:
         DemoFailed: something that should have happened did not.
     """
+    # Ended from outside, it still ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     with tempfile.TemporaryDirectory(prefix="cornerdesk-demo-") as name:
         folder = Path(name)
