@@ -6,6 +6,7 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import create_engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -16,6 +17,7 @@ from cornerdesk.errors import ConfigurationError, Problem, RetryableError
 
 _PATIENCE = 60.0
 _PART = "accounts sql"
+_Found = tuple[list[str], list[tuple[Any, ...]]]
 
 
 async def read_query(configuration: Configuration) -> tuple[list[Row], list[Problem]]:
@@ -45,23 +47,25 @@ async def read_query(configuration: Configuration) -> tuple[list[Row], list[Prob
     return rows, [_within(problem) for problem in heading_problems(names, file, None)]
 
 
-async def _fetch(url: str, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    engine = create_async_engine(_driver_url(url), poolclass=NullPool)
+async def _fetch(url: str, query: str) -> _Found:
+    if url.startswith("sqlite:///"):
+        return await asyncio.to_thread(_fetch_from_file, url.removeprefix("sqlite:///"), query)
+    engine = create_async_engine("postgresql+asyncpg://" + url.removeprefix("postgresql://"), poolclass=NullPool)
     try:
         async with engine.connect() as connection:
-            if engine.dialect.name == "postgresql":
-                await connection.execution_options(postgresql_readonly=True)
+            await connection.execution_options(postgresql_readonly=True)
             result = await connection.exec_driver_sql(query.strip().rstrip(";"))
             return list(result.keys()), [tuple(row) for row in result]
     finally:
         await engine.dispose()
 
 
-def _driver_url(url: str) -> str:
-    """The URL for a driver of asyncio; SQLite is opened so that nothing can be written, nor a missing file made."""
-    if url.startswith("sqlite:///"):
-        return f"sqlite+aiosqlite:///file:{url.removeprefix('sqlite:///')}?mode=ro&uri=true"
-    return "postgresql+asyncpg://" + url.removeprefix("postgresql://")
+def _fetch_from_file(file: str, query: str) -> _Found:
+    """Opened so that nothing can be written, nor a missing file made."""
+    engine = create_engine(f"sqlite:///file:{file}?mode=ro&uri=true", poolclass=NullPool)
+    with engine.connect() as connection:
+        result = connection.exec_driver_sql(query.strip().rstrip(";"))
+        return list(result.keys()), [tuple(row) for row in result]
 
 
 def _cell(column: str, value: Any) -> Any:
