@@ -172,10 +172,13 @@ class MoodyMailbox(Mailbox):
 
 
 @pytest.mark.timeout(120)
-def test_a_mail_server_that_refuses_or_is_gone_holds_up_no_escalation(tmp_path: Path) -> None:
-    stage = Stage(tmp_path)
-    stage.mailbox = moody = MoodyMailbox(stage.mail_port)
-    with stage:
+def test_a_mail_server_that_refuses_or_is_gone_holds_up_no_escalation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cornerdesk.demo.stage.Mailbox", MoodyMailbox)
+    with Stage(tmp_path) as stage:
+        moody = stage.mailbox
+        assert isinstance(moody, MoodyMailbox)
         moody.words["ada.park@acme.example"] = ["550 no such mailbox"]
         refused = int(stage.ask_desk("tickets", **LEAVING)["id"])
         assert moody.arrived.get(timeout=20).to == "bo.lindqvist@acme.example"
