@@ -58,7 +58,7 @@ def settled(stage: Stage) -> bool:
 def test_kill_9_in_the_middle_loses_nothing_and_does_nothing_twice(stage: Stage) -> None:
     chance = random.Random(SEED)
     for round_ in range(KILLS):
-        open_tickets(stage, range(TICKETS)[round_ :: KILLS])
+        open_tickets(stage, range(TICKETS)[round_::KILLS])
         time.sleep(chance.uniform(0.0, 1.0))  # a crash comes at any moment: that is what is tried here
         kill_and_restart(stage, chance)
         assert all(serve.running for serve in stage.serves), round_
