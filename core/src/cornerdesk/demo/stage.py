@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from cornerdesk.demo.mailbox import Mailbox
-from cornerdesk.testing.processes import Process, ProcessFailed, free_port
+from cornerdesk.testing.processes import Process, ProcessFailed, free_port, wait_until
 
 COMPANY = Path(__file__).parent / "company"
 
@@ -65,6 +65,7 @@ class Stage:
                 serve.start()
                 # One after the other: the first makes the tables.
                 self.serves[0].wait_until_answers(f"{self.url}/readyz")
+                wait_until(lambda serve=serve: " ready " in serve.tail(), seconds=30, what="a process of serve")  # type: ignore[misc]
         except BaseException:
             self.__exit__(None, None, None)
             raise
