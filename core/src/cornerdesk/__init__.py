@@ -1,4 +1,7 @@
-"""Cornerdesk: the public names, and nothing else. Plugins import only from here and from `cornerdesk.testing`."""
+"""Cornerdesk: the public names, and nothing else.
+
+Plugins import only from here, from `cornerdesk.wire` (reading vendors' JSON) and from `cornerdesk.testing`.
+"""
 
 from cornerdesk.accounts.domains import company_domain, is_free_mail
 from cornerdesk.actions import (
@@ -18,7 +21,9 @@ from cornerdesk.actions import (
     SendContext,
     TextSetting,
 )
+from cornerdesk.adapters.credentials import CredentialStore, MemoryCredentials, TokenPair
 from cornerdesk.adapters.echo import field_hint, message_hint, tag_hint, text_hint
+from cornerdesk.adapters.history import HistoryPage, HistoryRecord, SkippedRecord
 from cornerdesk.adapters.http import (
     ApiAnswer,
     ApiClient,
@@ -40,6 +45,7 @@ from cornerdesk.adapters.interface import (
     TicketState,
 )
 from cornerdesk.adapters.signatures import REPLAY_WINDOW, check_signature, check_window, sign
+from cornerdesk.adapters.subscriptions import Registration, Subscription, SubscriptionState
 from cornerdesk.adapters.text import clean_text, html_to_text, load_json, split_reply
 from cornerdesk.clock import Clock, SystemClock
 from cornerdesk.configuration import Budget, Configuration, Feature, Person, Section
@@ -118,6 +124,7 @@ __all__ = [
     "Configuration",
     "ConfigurationError",
     "CornerdeskError",
+    "CredentialStore",
     "CredentialsError",
     "Customer",
     "CustomerKind",
@@ -136,11 +143,14 @@ __all__ = [
     "FeatureName",
     "Filter",
     "FrozenModel",
+    "HistoryPage",
+    "HistoryRecord",
     "Hours",
     "Intent",
     "Json",
     "Limits",
     "Listing",
+    "MemoryCredentials",
     "Message",
     "Origin",
     "Outcome",
@@ -156,6 +166,7 @@ __all__ = [
     "Receipt",
     "RecordContext",
     "RecordedAction",
+    "Registration",
     "RejectedError",
     "RemoteAction",
     "RepeatableAction",
@@ -168,14 +179,18 @@ __all__ = [
     "Signal",
     "SignalSpec",
     "SignatureError",
+    "SkippedRecord",
     "Snapshot",
     "SourceSettings",
     "Status",
+    "Subscription",
+    "SubscriptionState",
     "SystemClock",
     "Tables",
     "TextSetting",
     "Ticket",
     "TicketState",
+    "TokenPair",
     "Transaction",
     "UnknownOutcomeError",
     "UnsupportedError",

@@ -1,8 +1,8 @@
 """What an adapter is. This file is the manual: subclass `Adapter`, declare what you can do, implement that.
 
-Pure methods (`verify`, `delivery_key`, `read`) do no I/O and take the clock as an argument; they run while a vendor
-waits, again in replay, and in tests. The others talk to the vendor through `self.http`, may raise any
-`RetryableError`, `UnknownOutcomeError`, `RejectedError` or `CredentialsError`, and are only called for declared
+Pure methods (`verify`, `delivery_key`, `read`, `read_history`) do no I/O and take the clock as an argument; they run
+while a vendor waits, again in replay, and in tests. The others talk to the vendor (`cornerdesk.ApiClient`), may raise
+any `RetryableError`, `UnknownOutcomeError`, `RejectedError` or `CredentialsError`, and are only called for declared
 capabilities.
 """
 
@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cornerdesk.adapters.credentials import CredentialStore
+from cornerdesk.adapters.history import HistoryPage, HistoryRecord
+from cornerdesk.adapters.subscriptions import Registration, Subscription
+from cornerdesk.durations import Duration
 from cornerdesk.errors import UnsupportedError
 from cornerdesk.model import (
     JSON,
@@ -46,8 +50,9 @@ class Capability(StrEnum):
     PRIORITY = "priority"
     STATUS = "status"
     LOOK_UP = "look_up"  # can find out whether a write of unknown outcome took place
-    BACKFILL = "backfill"
-    WEBHOOK_REGISTRATION = "webhook_registration"
+    HISTORY = "history"  # backfill and reconcile: all tickets, and those that changed since a time
+    WEBHOOK_LISTING = "webhook_listing"  # the API tells which subscriptions there are
+    WEBHOOK_REGISTRATION = "webhook_registration"  # the API makes and mends subscriptions
 
 
 class SourceSettings(BaseModel):
@@ -60,6 +65,10 @@ class SourceSettings(BaseModel):
 
     adapter: str = Field(description="the adapter's name, as in `cornerdesk plugins list`")
     base_url: str | None = Field(None, description="another address of the API: a sandbox, a proxy, a fake")
+    reconcile: Duration | None = Field(
+        timedelta(minutes=15),
+        description="how often the API is asked for what webhooks lost, such as 15m; null switches it off",
+    )
 
 
 class Delivery(FrozenModel):
@@ -108,13 +117,6 @@ class Fact(FrozenModel):
     raw: JSON = Field(default_factory=dict)
 
 
-class Reading(FrozenModel):
-    """What `read` makes of a delivery: facts, or the reason why there are none (`ignored` is counted by reason)."""
-
-    facts: tuple[Fact, ...] = ()
-    ignored: str | None = None
-
-
 class TicketState(FrozenModel):
     """A ticket as the vendor's API shows it now: complete, with customer, account and custom fields by name.
 
@@ -132,6 +134,21 @@ class TicketState(FrozenModel):
     first_message: Message | None = None
     messages: tuple[Message, ...] = ()
     people: dict[str, Actor] = Field(default_factory=dict)
+
+
+class Reading(FrozenModel):
+    """What `read` makes of a delivery, or `read_history` of a record: facts, or the reason why there are none.
+
+    Attributes:
+        facts: in any order.
+        ignored: the reason; ignored deliveries are counted by it, so it is one of few.
+        states: of tickets that the facts are about, where the delivery tells all that `fetch_ticket` would: then nobody
+            asks the vendor. Only `read_history` has them.
+    """
+
+    facts: tuple[Fact, ...] = ()
+    ignored: str | None = None
+    states: tuple[TicketState, ...] = ()
 
 
 class Receipt(FrozenModel):
@@ -161,6 +178,9 @@ class Adapter(ABC):
         self.source = source
         self.settings = settings
 
+    def use_credentials(self, store: CredentialStore) -> None:  # noqa: B027 - most have no tokens that change
+        """Keep tokens that change in `store`. Called once, before anything else; without it, in memory will do."""
+
     async def aclose(self) -> None:  # noqa: B027 - nothing to close unless the adapter opened something
         """Close what was opened. Called once, at shutdown."""
 
@@ -187,6 +207,15 @@ class Adapter(ABC):
             RejectedError: JSON of no known shape; names the field. The delivery becomes a dead letter.
         """
 
+    def read_history(self, record: HistoryRecord) -> Reading:
+        """What a record of `fetch_history` tells. Its facts have the keys that `read` gives the same facts, so that
+        what a webhook told already, or tells later, is told once. Needs HISTORY.
+
+        Raises:
+            RejectedError: JSON of no known shape; names the field. The record becomes a dead letter.
+        """
+        raise UnsupportedError(f"{self.helpdesk} tells no history")
+
     # ── hydration ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def own_user_id(self) -> str | None:
@@ -204,6 +233,49 @@ class Adapter(ABC):
     async def check(self) -> str:
         """Ask the vendor whether our credentials work; returns a line for people. For `check --online`."""
         raise UnsupportedError(f"{self.helpdesk} cannot check its credentials")
+
+    # ── history ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def fetch_history(self, since: datetime | None, cursor: str | None) -> HistoryPage:
+        """One page of the tickets that changed since `since`, those that changed first first. Needs HISTORY.
+
+        Called page after page, with `cursor` of the page before until `end`, then again when the next reconcile is
+        due. A ticket that changes meanwhile comes again on a later page. Whatever a page holds may be told twice and
+        may not be left out: where the vendor's pages shift, overlap them, in time or in place.
+
+        Keeps within the vendor's limits as its answers' headers tell them, and leaves room for everybody else
+        (`ApiClient.request(..., background=True)`).
+
+        Args:
+            since: where to begin; None: at the beginning. The same for every page of one run.
+            cursor: of the page before, or None for the first.
+
+        Raises:
+            RetryableError: not now; the same page will be asked for again.
+        """
+        raise UnsupportedError(f"{self.helpdesk} tells no history")
+
+    # ── subscriptions ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def list_webhooks(self) -> tuple[Subscription, ...]:
+        """Every subscription of the account, other people's too. Needs WEBHOOK_LISTING."""
+        raise UnsupportedError(f"{self.helpdesk} does not tell which subscriptions there are")
+
+    async def register_webhook(self, url: str) -> Registration:
+        """Make a subscription that sends everything we can use to `url`. Needs WEBHOOK_REGISTRATION.
+
+        Raises:
+            UnsupportedError: only a person can; says where and how.
+        """
+        raise UnsupportedError(f"in {self.helpdesk} subscriptions are made by hand")
+
+    async def repair_webhook(self, subscription: Subscription, url: str) -> None:
+        """Switch it on, have it send everything we can use, and to `url`. Needs WEBHOOK_REGISTRATION.
+
+        Raises:
+            UnsupportedError: only a person can; says where and how.
+        """
+        raise UnsupportedError(f"in {self.helpdesk} subscriptions are mended by hand")
 
     # ── write-back ──────────────────────────────────────────────────────────────────────────────────────────────────
     # `marker` is unique for the effect: put it where the vendor keeps it and customers do not see it, so that

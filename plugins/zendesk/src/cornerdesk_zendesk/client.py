@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import structlog
@@ -18,11 +18,9 @@ from cornerdesk import (
     ApiClient,
     Clock,
     RejectedError,
-    RetryableError,
-    UnknownOutcomeError,
     UnsupportedError,
 )
-from pydantic import BaseModel, ValidationError
+from cornerdesk.wire import M, parse_answer, parse_part, read_id
 
 from cornerdesk_zendesk.schemas import (
     ApiTicket,
@@ -39,7 +37,6 @@ from cornerdesk_zendesk.schemas import (
     User,
     UserAnswer,
     UsersAnswer,
-    read_id,
 )
 from cornerdesk_zendesk.settings import ZendeskSettings
 from cornerdesk_zendesk.tokens import BearerAuth, Tokens
@@ -53,7 +50,6 @@ NAMES_KEPT = 600.0
 _PAGE = {"page[size]": "100"}
 _MOST_PAGES = 60  # a ticket holds at most 5,000 comments
 _log = structlog.get_logger()
-M = TypeVar("M", bound=BaseModel)
 
 
 class ZendeskClient:
@@ -160,7 +156,7 @@ class ZendeskClient:
             data = answer.json()
             rows = data.get(kind) if isinstance(data, dict) else None
             for row in rows if isinstance(rows, list) else []:
-                named = self._parse_data(Named, row, answer)
+                named = parse_part(Named, row, answer)
                 names[named.id] = named.name or named.id
             cursor = _next_cursor(data)
             if cursor is None:
@@ -217,16 +213,7 @@ class ZendeskClient:
     def _parse(self, model: type[M], answer: ApiAnswer) -> M:
         if warning := answer.headers.get("x-zendesk-api-warn"):  # names of keys that were silently ignored
             _log.warning("zendesk_ignored_keys", source=self._source, what=answer.what, warning=warning[:200])
-        return self._parse_data(model, answer.json(), answer)
-
-    @staticmethod
-    def _parse_data(model: type[M], data: object, answer: ApiAnswer) -> M:
-        try:
-            return model.model_validate(data)
-        except ValidationError as error:
-            places = sorted({".".join(map(str, problem["loc"])) for problem in error.errors(include_input=False)})
-            kind = RetryableError if answer.repeatable else UnknownOutcomeError
-            raise kind(f"{answer.what}: {answer.status} of an unknown shape: {', '.join(places[:10])}") from None
+        return parse_answer(model, answer)
 
 
 def ticket_path(ticket_id: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from cornerdesk import (
     JSON,
@@ -25,31 +25,16 @@ from cornerdesk import (
     RejectedError,
     Status,
 )
-from pydantic import BaseModel, ValidationError
+from cornerdesk.wire import parse, read_id
 
 from cornerdesk_zendesk.mapping import direction_of, map_priority, map_score, map_status, told_message, told_ticket
-from cornerdesk_zendesk.schemas import Detail, Envelope, read_id
-
-M = TypeVar("M", bound=BaseModel)
+from cornerdesk_zendesk.schemas import Detail, Envelope
 
 PREFIX = "zen:event-type"
 ALWAYS = frozenset({"customer", "account", "fields", "actor"})
 """What no delivery tells (fact sheet zendesk.md 1.2)."""
 
 EVERYTHING = ALWAYS | {"ticket", "message"}
-
-
-def parse(model: type[M], data: object) -> M:
-    """`data` as a model.
-
-    Raises:
-        RejectedError: fields are of an unknown shape; names them, and none of their values.
-    """
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        fields = sorted({".".join(map(str, problem["loc"])) for problem in error.errors(include_input=False)})
-        raise RejectedError(f"fields of an unknown shape: {', '.join(fields)}") from None
 
 
 @dataclass(frozen=True)

@@ -7,92 +7,16 @@ mean unset, enums come in upper case, times have none to nine digits of fraction
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
-
-_TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9}))? ?(Z|UTC|[+-]\d\d:?\d\d)?", re.IGNORECASE | re.ASCII
-)
-_ID = re.compile(r"-?[0-9A-Za-z_-]{1,64}", re.ASCII)
-
-
-def read_time(value: object) -> datetime | None:
-    """A time in any of Zendesk's spellings; None for None and "".
-
-    Raises:
-        ValueError: anything else.
-    """
-    if value is None or value == "":
-        return None
-    found = _TIME.fullmatch(value.strip()) if isinstance(value, str) and len(value) < 50 else None
-    if found is None:
-        raise ValueError("not a time such as 2026-10-05T12:00:00Z")
-    day, clock, fraction, zone = found.groups()
-    zone = "+00:00" if not zone or zone.upper() in ("Z", "UTC") else zone
-    text = f"{day}T{clock}{':00' if len(clock) == 5 else ''}.{(fraction or '0')[:6].ljust(6, '0')}{zone}"
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except OverflowError:
-        raise ValueError("a time beyond the calendar") from None
-
-
-def read_id(value: object) -> str | None:
-    """An id as text; None for the ways to write unset: null, "", "0" and 0.
-
-    Raises:
-        ValueError: neither a whole number nor a word.
-    """
-    if value is None or value in ("", "0") or (type(value) is int and value == 0):
-        return None
-    if type(value) is int and abs(value) < 10**30:
-        return str(value)
-    if isinstance(value, str) and _ID.fullmatch(value):
-        return value
-    raise ValueError("not an id")
+from cornerdesk.wire import Id, Listed, Loose, OptionalId, Text, Time, Word, Words
+from pydantic import AliasChoices, BeforeValidator, Field
 
 
 def read_event_id(value: object) -> str | None:
     """An event's id is opaque: a UUID, a ULID, one day something else. None when there is none."""
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     return text if 0 < len(text) <= 200 and text.isprintable() else None
-
-
-def _needed_id(value: object) -> str:
-    found = read_id(value)
-    if found is None:
-        raise ValueError("an id is needed here")
-    return found
-
-
-def _word(value: object) -> object:
-    return value.strip().lower() or None if isinstance(value, str) else value
-
-
-def _list(value: object) -> object:
-    return [] if value is None else value
-
-
-def _text(value: object) -> object:
-    return "" if value is None else value
-
-
-Id = Annotated[str, BeforeValidator(_needed_id)]
-OptionalId = Annotated[str | None, BeforeValidator(read_id)]
-Time = Annotated[datetime | None, BeforeValidator(read_time)]
-Word = Annotated[str | None, BeforeValidator(_word)]
-"""An enum's value in lower case; None when unset."""
-Text = Annotated[str, BeforeValidator(_text)]
-Ids = Annotated[list[Id], BeforeValidator(_list)]
-Words = Annotated[list[str], BeforeValidator(_list)]
-
-
-class Loose(BaseModel):
-    """Reads what it knows and leaves the rest."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
 
 
 # ── deliveries ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -245,7 +169,7 @@ class ApiTicket(Loose):
     group_id: OptionalId = None
     organization_id: OptionalId = None
     via: Via | None = None
-    custom_fields: Annotated[list[CustomValue], BeforeValidator(_list)] = []
+    custom_fields: Annotated[list[CustomValue], Listed] = []
 
 
 class User(Loose):
@@ -284,7 +208,7 @@ class Comment(Loose):
     plain_body: str | None = None
     public: bool = True
     created_at: Time = None
-    attachments: Annotated[list[File], BeforeValidator(_list)] = []
+    attachments: Annotated[list[File], Listed] = []
 
 
 class AuditEvent(Loose):
@@ -304,7 +228,7 @@ class AuditMetadata(Loose):
 class Audit(Loose):
     id: Id
     metadata: Annotated[AuditMetadata, BeforeValidator(lambda value: {} if value is None else value)] = AuditMetadata()
-    events: Annotated[list[AuditEvent], BeforeValidator(_list)] = []
+    events: Annotated[list[AuditEvent], Listed] = []
 
 
 class Named(Loose):

@@ -38,11 +38,12 @@ from cornerdesk import (
     check_window,
     load_json,
 )
+from cornerdesk.wire import parse, read_time
 from pydantic import SecretStr
 from pydantic_core import from_json
 
-from cornerdesk_zendesk.events import EVERYTHING, PREFIX, parse, read_event
-from cornerdesk_zendesk.schemas import Trigger, read_event_id, read_time
+from cornerdesk_zendesk.events import EVERYTHING, PREFIX, read_event
+from cornerdesk_zendesk.schemas import Trigger, read_event_id
 
 SIGNATURE = "x-zendesk-webhook-signature"
 TIMESTAMP = "x-zendesk-webhook-signature-timestamp"
