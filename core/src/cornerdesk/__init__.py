@@ -44,6 +44,7 @@ from cornerdesk.adapters.interface import (
     SourceSettings,
     TicketState,
 )
+from cornerdesk.adapters.oauth import BearerAuth, OAuthClient, OAuthTokens
 from cornerdesk.adapters.signatures import REPLAY_WINDOW, check_signature, check_window, sign
 from cornerdesk.adapters.subscriptions import Registration, Subscription, SubscriptionState
 from cornerdesk.adapters.text import clean_text, html_to_text, load_json, split_reply
@@ -116,6 +117,7 @@ __all__ = [
     "ApiConflictError",
     "ApiRejectedError",
     "Attachment",
+    "BearerAuth",
     "Budget",
     "Capability",
     "Change",
@@ -152,6 +154,8 @@ __all__ = [
     "Listing",
     "MemoryCredentials",
     "Message",
+    "OAuthClient",
+    "OAuthTokens",
     "Origin",
     "Outcome",
     "Person",

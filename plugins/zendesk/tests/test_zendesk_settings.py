@@ -31,7 +31,7 @@ def test_two_secrets_are_for_rotation() -> None:
         ({"oauth": None, "email": "ada@example.com"}, "go together"),
         ({"oauth": {"client_id": "a"}}, "go together"),
         ({"oauth": {}}, "needs client_id"),
-        ({"oauth": {"client_id": "a", "client_secret": "b", "refresh_token": "c"}}, "token_file"),
+        ({"oauth": {"access_token": "a", "refresh_token": "c"}}, "refresh_token needs"),
         ({"webhook_secret": []}, "one secret"),
         ({"webhook_secret": ["a", "b", "c"]}, "one secret"),
         ({"webhook_secret": " "}, "none may be empty"),

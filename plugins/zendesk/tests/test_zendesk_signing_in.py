@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import stat
 from collections.abc import Callable
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 import structlog
-from cornerdesk import CredentialsError, RejectedError, RetryableError
+from cornerdesk import CredentialsError, MemoryCredentials, RetryableError
 from cornerdesk_zendesk.adapter import ZendeskAdapter
 from cornerdesk_zendesk.standin import Credentials, Fault, StandIn
-from cornerdesk_zendesk.testing import make_settings
+from cornerdesk_zendesk.testing import NOW, make_settings
 
 Connect = Callable[..., ZendeskAdapter]
+
+
+class Time:
+    def __init__(self) -> None:
+        self.at = NOW
+
+    def now(self) -> datetime:
+        return self.at
 
 
 async def test_a_token_is_fetched_when_first_needed_and_once(standin: StandIn, adapter: ZendeskAdapter) -> None:
@@ -37,11 +43,14 @@ async def test_a_refused_token_is_renewed_once_for_all_who_wait(standin: StandIn
 
 async def test_a_token_is_renewed_before_its_time_is_up(standin: StandIn, connect: Connect) -> None:
     standin.api._token_lifetime = 300.0
-    adapter, time = connect(), [1000.0]
-    auth: Any = adapter._client.api._auth
-    auth._tokens._monotonic = lambda: time[0]
+    adapter, time = connect(), Time()
+    tokens: Any = adapter._client.tokens
+    tokens._clock = time
     await adapter.check()
-    time[0] += 241
+    time.at += timedelta(seconds=239)
+    await adapter.fetch_ticket(str(standin.open_ticket("a", "b")))
+    assert standin.api.tokens_given == 1
+    time.at += timedelta(seconds=2)
     await adapter.fetch_ticket(str(standin.open_ticket("a", "b")))
     assert standin.api.tokens_given == 2
 
@@ -86,27 +95,24 @@ async def test_an_api_token_signs_in_with_a_warning(standin: StandIn, connect: C
         await connect(oauth=None, email="ada@example.com", api_token="wrong").check()
 
 
-def refreshing(standin: StandIn, connect: Connect, file: Path) -> ZendeskAdapter:
-    first = standin.api.new_token()["refresh_token"] if not file.exists() else "used up"
-    oauth = {"client_id": "cd", "client_secret": "s", "refresh_token": first, "token_file": str(file)}
-    return connect(oauth=oauth)
+def refreshing(connect: Connect, first: str, store: MemoryCredentials) -> ZendeskAdapter:
+    adapter = connect(oauth={"client_id": "cd", "client_secret": "s", "refresh_token": first})
+    adapter.use_credentials(store)
+    return adapter
 
 
-async def test_a_refreshed_pair_outlives_the_process(standin: StandIn, connect: Connect, tmp_path: Path) -> None:
-    file = tmp_path / "tokens.json"
-    await refreshing(standin, connect, file).check()
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+async def test_a_refreshed_pair_outlives_the_adapter(standin: StandIn, connect: Connect) -> None:
+    first, store = standin.api.new_token()["refresh_token"], MemoryCredentials()
+    await refreshing(connect, first, store).check()
     standin.api.revoke_tokens()
-    await refreshing(standin, connect, file).check()
-    assert set(json.loads(file.read_text())) == {"access_token", "refresh_token"}
+    await refreshing(connect, first, store).check()
+    assert standin.api.tokens_given == 3
 
 
-async def test_two_processes_share_one_pair(standin: StandIn, connect: Connect, tmp_path: Path) -> None:
-    file = tmp_path / "tokens.json"
-    one = refreshing(standin, connect, file)
-    await one.check()
-    other = refreshing(standin, connect, file)
-    await other.check()
+async def test_two_who_share_a_store_refresh_once(standin: StandIn, connect: Connect) -> None:
+    first, store = standin.api.new_token()["refresh_token"], MemoryCredentials()
+    one, other = refreshing(connect, first, store), refreshing(connect, first, store)
+    await asyncio.gather(one.check(), other.check())
     given = standin.api.tokens_given
     standin.api.revoke_tokens()
     ticket = str(standin.open_ticket("a", "b"))
@@ -114,12 +120,16 @@ async def test_two_processes_share_one_pair(standin: StandIn, connect: Connect, 
     assert standin.api.tokens_given == given + 1
 
 
-async def test_a_token_file_that_cannot_be_read_is_named(connect: Connect, tmp_path: Path) -> None:
-    file = tmp_path / "tokens.json"
-    file.write_text("{")
-    oauth = {"client_id": "cd", "client_secret": "s", "refresh_token": "r", "token_file": str(file)}
-    with pytest.raises(RejectedError, match=r"tokens\.json"):
-        await connect(oauth=oauth).check()
+async def test_a_used_up_refresh_token_asks_for_a_new_one(connect: Connect) -> None:
+    with pytest.raises(CredentialsError, match="put the new refresh token into the configuration"):
+        await refreshing(connect, "used up", MemoryCredentials()).check()
+
+
+def test_stored_tokens_are_encrypted_with_the_clients_secret(connect: Connect) -> None:
+    secret = connect().token_secret
+    assert secret is not None
+    assert secret.get_secret_value() == "client-secret"
+    assert connect(oauth={"access_token": "t"}).token_secret is None
 
 
 def test_no_setting_shows_a_secret() -> None:

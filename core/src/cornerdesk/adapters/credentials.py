@@ -20,12 +20,15 @@ class TokenPair(FrozenModel, hide_input_in_errors=True):
     Attributes:
         access_token: sent with requests.
         refresh_token: gets the next pair; None where the vendor gives none.
-        expires_at: when the access token ends, in seconds since 1970; None where the vendor does not say.
+        renew_at: from when on another is wanted, in seconds since 1970, a little before the access token ends; None
+            where the vendor does not say when it does.
+        origin: a hash of what the configuration had to get it with; a pair of another origin is not used.
     """
 
     access_token: str
     refresh_token: str | None = None
-    expires_at: float | None = None
+    renew_at: float | None = None
+    origin: str | None = None
 
     def __repr__(self) -> str:
         return "TokenPair(...)"

@@ -185,6 +185,7 @@ class ApiClient:
         *,
         params: Mapping[str, str] | None = None,
         json: Any = None,
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
         accept: Collection[int] = (),
@@ -193,6 +194,7 @@ class ApiClient:
 
         Args:
             path: from the root of the base address, beginning with one slash.
+            json, form: the body, as either.
             repeatable: doing it twice is the same as doing it once. Default: only for GET, HEAD and OPTIONS.
             accept: statuses beside 2xx that the caller wants to see rather than have raised.
 
@@ -203,31 +205,21 @@ class ApiClient:
         what = f"{self.name} {method} {path}"
         if repeatable is None:
             repeatable = method in _SAFE_METHODS
-        response = await self._send(method, path, what, params, json, headers, repeatable)
+        body = {"data": form} if form is not None else {"json": json}
+        response = await self._send(method, path, what, repeatable, params=params, headers=headers, **body)
         answer = ApiAnswer(response.status_code, response.headers, response.content, what, repeatable)
         if not response.is_success and response.status_code not in accept:
             raise self._error(response, what, repeatable)
         return answer
 
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        what: str,
-        params: Mapping[str, str] | None,
-        body: Any,
-        headers: Mapping[str, str] | None,
-        repeatable: bool,
-    ) -> httpx.Response:
+    async def _send(self, method: str, path: str, what: str, repeatable: bool, **parts: Any) -> httpx.Response:
         client = self._open()
         try:
             request = client.build_request(
                 method,
                 self._address(path),
-                params=params,
-                json=body,
-                headers=headers,
                 extensions={"repeatable": repeatable, "what": what},
+                **parts,
             )
             return await client.send(request, auth=self._auth)
         except _NOT_SENT as error:

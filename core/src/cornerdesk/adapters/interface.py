@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from cornerdesk.adapters.credentials import CredentialStore
 from cornerdesk.adapters.history import HistoryPage, HistoryRecord
@@ -178,8 +178,15 @@ class Adapter(ABC):
         self.source = source
         self.settings = settings
 
+    @property
+    def token_secret(self) -> SecretStr | None:
+        """The secret of the settings that stored tokens are encrypted with, such as an OAuth client's: every process
+        has it and no table does. None: there are no tokens to store."""
+        return None
+
     def use_credentials(self, store: CredentialStore) -> None:  # noqa: B027 - most have no tokens that change
-        """Keep tokens that change in `store`. Called once, before anything else; without it, in memory will do."""
+        """Keep tokens that change in `store`. Called once, before anything else, when there is a `token_secret`; without
+        it, in memory will do."""
 
     async def aclose(self) -> None:  # noqa: B027 - nothing to close unless the adapter opened something
         """Close what was opened. Called once, at shutdown."""

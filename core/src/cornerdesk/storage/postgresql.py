@@ -14,11 +14,12 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from cornerdesk.cancellation import settled
 from cornerdesk.storage.address import Address
 from cornerdesk.storage.deliveries import StoredDelivery, insert_postgresql
 from cornerdesk.storage.errors import connecting, reaching, translated
 from cornerdesk.storage.migration import Branch, MigrationStatus, TableSet, branches, engine_schema, status_of, upgrade
-from cornerdesk.storage.storage import Enqueue, Storage, settled
+from cornerdesk.storage.storage import Enqueue, Storage
 from cornerdesk.storage.transaction import Transaction
 from cornerdesk.storage.types import dump_json
 

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
+from cornerdesk.cancellation import settled
 from cornerdesk.errors import ConfigurationError
 from cornerdesk.storage.address import Address
 from cornerdesk.storage.deliveries import StoredDelivery, insert_sqlite
@@ -22,7 +23,7 @@ from cornerdesk.storage.errors import translated
 from cornerdesk.storage.file_lock import FileLock
 from cornerdesk.storage.migration import Branch, MigrationStatus, TableSet, branches, status_of, upgrade
 from cornerdesk.storage.sqlite_connection import SqliteConnection, connect_sqlite
-from cornerdesk.storage.storage import Enqueue, Storage, settled
+from cornerdesk.storage.storage import Enqueue, Storage
 from cornerdesk.storage.transaction import Transaction
 from cornerdesk.storage.types import dump_json
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TypeVar
 
 from cornerdesk.storage.address import Address
 from cornerdesk.storage.deliveries import StoredDelivery
 from cornerdesk.storage.migration import MigrationStatus, TableSet
 from cornerdesk.storage.transaction import Transaction
-
-T = TypeVar("T")
 
 Enqueue = Callable[[Transaction, list[str]], Awaitable[None]]
 """Takes work on for the ids given, within the transaction given."""
@@ -81,19 +77,3 @@ class Storage(ABC):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-
-async def settled(work: Coroutine[object, object, T]) -> T:
-    """Await `work` to its end even when the caller is cancelled meanwhile: no commit is left half done."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        if not task.cancelled():
-            task.exception()
-        raise cancelled
-    return task.result()

@@ -19,6 +19,7 @@ from cornerdesk import (
     Capability,
     Clock,
     CredentialsError,
+    CredentialStore,
     Customer,
     Delivery,
     Message,
@@ -34,6 +35,7 @@ from cornerdesk import (
     field_hint,
     tag_hint,
 )
+from pydantic import SecretStr
 
 from cornerdesk_zendesk import webhooks
 from cornerdesk_zendesk.client import MARKER, ZendeskClient, vendor_number
@@ -98,6 +100,14 @@ class ZendeskAdapter(Adapter):
         self._me: User | None = None
         if settings.api_token is not None:
             _log.warning("zendesk_api_tokens_end", source=source, on="2027-04-30", instead="oauth")
+
+    @property
+    def token_secret(self) -> SecretStr | None:
+        return self.settings.oauth.client_secret if self.settings.oauth else None
+
+    def use_credentials(self, store: CredentialStore) -> None:
+        if self._client.tokens is not None:
+            self._client.tokens.use(store)
 
     async def aclose(self) -> None:
         await self._client.aclose()

@@ -16,7 +16,9 @@ import structlog
 from cornerdesk import (
     ApiAnswer,
     ApiClient,
+    BearerAuth,
     Clock,
+    OAuthTokens,
     RejectedError,
     UnsupportedError,
 )
@@ -39,7 +41,6 @@ from cornerdesk_zendesk.schemas import (
     UsersAnswer,
 )
 from cornerdesk_zendesk.settings import ZendeskSettings
-from cornerdesk_zendesk.tokens import BearerAuth, Tokens
 
 MARKER = "cornerdesk"
 """The key under `ticket.metadata` that a write's marker is kept under; customers never see it."""
@@ -85,8 +86,10 @@ class ZendeskClient:
         self._monotonic = monotonic
         self._names: dict[str, tuple[float, dict[str, str]]] = {}
         self._clients = [api(None)]
+        self.tokens: OAuthTokens | None = None
         if settings.oauth is not None:
-            self.api = api(BearerAuth(Tokens(self._clients[0], settings.oauth, monotonic=monotonic)))
+            self.tokens = OAuthTokens(self._clients[0], "/oauth/tokens", settings.oauth.client, clock=clock)
+            self.api = api(BearerAuth(self.tokens))
         else:
             assert settings.api_token is not None
             self.api = api(httpx.BasicAuth(f"{settings.email}/token", settings.api_token.get_secret_value()))

@@ -291,9 +291,3 @@ class CountAnswer(Loose):
         value: int
 
     count: Count
-
-
-class TokenAnswer(Loose):
-    access_token: str = Field(min_length=1)
-    refresh_token: str | None = None
-    expires_in: float | None = None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Self
 
-from cornerdesk import SourceSettings
+from cornerdesk import OAuthClient, SourceSettings
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 
@@ -18,10 +17,8 @@ class OAuth(BaseModel):
     client_secret: SecretStr | None = Field(None, description="the OAuth client's secret")
     scope: str = Field("read write", description="what the token may do")
     access_token: SecretStr | None = Field(None, description="a token made elsewhere, used until Zendesk refuses it")
-    refresh_token: SecretStr | None = Field(None, description="of an authorization code flow; needs `token_file`")
-    token_file: Path | None = Field(
-        None,
-        description="where the current tokens are kept, readable by us alone: Zendesk replaces both at once",
+    refresh_token: SecretStr | None = Field(
+        None, description="of an authorization code flow: the first one; those that follow are kept in our database"
     )
 
     @model_validator(mode="after")
@@ -31,12 +28,20 @@ class OAuth(BaseModel):
             raise ValueError("client_id and client_secret go together")
         if not client and self.access_token is None:
             raise ValueError("needs client_id and client_secret, or an access_token")
-        if self.refresh_token is not None and not (client and self.token_file):
-            raise ValueError(
-                "refresh_token needs client_id, client_secret and token_file:"
-                " each refresh makes the token of before invalid, so the new one must be kept"
-            )
+        if self.refresh_token is not None and not client:
+            raise ValueError("refresh_token needs client_id and client_secret")
         return self
+
+    @property
+    def client(self) -> OAuthClient:
+        """The same as the token endpoint wants it."""
+        return OAuthClient(
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+            access_token=self.access_token,
+            refresh_token=self.refresh_token,
+            fields={"scope": self.scope},
+        )
 
 
 class ZendeskSettings(SourceSettings):
