@@ -185,8 +185,8 @@ class Adapter(ABC):
         return None
 
     def use_credentials(self, store: CredentialStore) -> None:  # noqa: B027 - most have no tokens that change
-        """Keep tokens that change in `store`. Called once, before anything else, when there is a `token_secret`; without
-        it, in memory will do."""
+        """Keep tokens that change in `store`. Called once, before anything else, where there is a `token_secret`;
+        without it, in memory will do."""
 
     async def aclose(self) -> None:  # noqa: B027 - nothing to close unless the adapter opened something
         """Close what was opened. Called once, at shutdown."""

@@ -22,7 +22,7 @@ from cornerdesk.adapters.credentials import CredentialStore, MemoryCredentials, 
 from cornerdesk.adapters.http import ApiClient, ApiRejectedError
 from cornerdesk.cancellation import settled
 from cornerdesk.clock import Clock, SystemClock
-from cornerdesk.errors import CredentialsError, RetryableError
+from cornerdesk.errors import CredentialsError, RetryableError, UnknownOutcomeError
 from cornerdesk.model import FrozenModel
 
 _EARLY = 60.0
@@ -170,11 +170,17 @@ class OAuthTokens:
         repeatable = grant["grant_type"] == "client_credentials"  # a refresh token may work but once
         try:
             answer = await self._api.request(
-                "POST", self._path, **{"form" if self._form else "json": body}, repeatable=repeatable
+                "POST",
+                self._path,
+                json=None if self._form else body,
+                form=body if self._form else None,
+                repeatable=repeatable,
             )
             return self._pair_of(_TokenAnswer.model_validate(answer.json()))
         except (ApiRejectedError, CredentialsError) as error:
             raise self._refusal(error, grant["grant_type"]) from None
+        except UnknownOutcomeError as error:  # of this request: the one that needs the token was not sent
+            raise RetryableError(str(error), retry_after=error.retry_after) from None
         except ValidationError:
             raise RetryableError(f"{self._api.name}: the token endpoint answered without an access_token") from None
 
@@ -197,9 +203,8 @@ class OAuthTokens:
                 f"{said}: its refresh token is used up, ended or taken back; authorise the client again and put the new"
                 " refresh token into the configuration, or check client_id and client_secret"
             )
-        return CredentialsError(
-            "; check ".join([said, ", ".join(["client_id", "client_secret", *self._client.fields])])
-        )
+        settings = ", ".join(["client_id", "client_secret", *self._client.fields])
+        return CredentialsError(f"{said}; check {settings}")
 
 
 class BearerAuth(httpx.Auth):
