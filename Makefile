@@ -28,13 +28,17 @@ demo: .venv/ready ## the whole story in a minute; KEEP=1 leaves the dashboard up
 
 .PHONY: test
 test: .venv/ready ## the whole test suite
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(PYTEST_ARGS)
 
 .PHONY: bench
 bench: .venv/ready ## what intake, rules and engine can do, beside bare limits; a few minutes
 	@$(BIN)/python benchmarks/rules.py
 	@$(BIN)/python benchmarks/intake.py
 	@$(BIN)/python benchmarks/engine.py
+
+.PHONY: kills
+kills: .venv/ready ## kill -9 at random under load, on both databases: nothing lost, nothing doubled; takes a while
+	@$(BIN)/python benchmarks/kills.py $(KILLS_ARGS)
 
 .PHONY: check
 check: .venv/ready ## format, lint, strict types, architecture
