@@ -81,11 +81,13 @@ async def test_a_new_database_is_brought_up_to_date_once(database_url: str) -> N
         applied = await storage.migrate()
         after = await storage.migration_status()
         assert await storage.migrate() == []
-    assert applied[:2] == ["core_0001", "engine_0001"]
+    core = [name for name in applied if name.startswith("core_")]
+    assert applied == [*core, "engine_0001"]
+    assert core == sorted(core)
     assert list(before.pending) == applied
     assert [(one.branch, one.current) for one in before.branches] == [("core", None), ("engine", None)]
     assert after.pending == ()
-    assert [(one.branch, one.current) for one in after.branches] == [("core", "core_0001"), ("engine", "engine_0001")]
+    assert [(one.branch, one.current) for one in after.branches] == [("core", core[-1]), ("engine", "engine_0001")]
 
 
 async def test_asking_where_it_stands_changes_nothing(database_url: str) -> None:
@@ -144,6 +146,7 @@ async def test_a_migration_that_fails_leaves_nothing_half_done(database_url: str
 
 
 async def test_a_database_of_a_newer_version_is_refused(storage: Storage) -> None:
+    (core, *_) = (await storage.migration_status()).branches
     async with storage.transaction() as tx:
         await tx.execute(text("UPDATE revision_of_core SET version_num = 'core_9999'"))
     try:
@@ -152,7 +155,7 @@ async def test_a_database_of_a_newer_version_is_refused(storage: Storage) -> Non
                 await ask()
     finally:
         async with storage.transaction() as tx:
-            await tx.execute(text("UPDATE revision_of_core SET version_num = 'core_0001'"))
+            await tx.execute(text(f"UPDATE revision_of_core SET version_num = '{core.current}'"))
 
 
 async def test_a_folder_without_migrations_is_named(database_url: str, tmp_path: Path) -> None:

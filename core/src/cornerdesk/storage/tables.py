@@ -147,3 +147,13 @@ rulebooks = Table(
     Column("files", Json, nullable=False),
     Column("first_used_at", UtcDateTime, nullable=False),
 )
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("ciphertext", Bytes),
+    Column("updated_at", UtcDateTime),
+    Column("holder", String),
+    Column("lease_until", UtcDateTime),
+)
