@@ -122,7 +122,7 @@ async def calls() -> AsyncIterator[list[Call]]:
     adapter = ZendeskAdapter("support", make_settings(), transport=recorder)
     ticket = str(standin.open_ticket("Export", "It stops.", organization="Example", fields={"Plan": "pro"}))
     for _ in range(100):
-        standin.comment(int(ticket), "Still.")
+        standin.comment(ticket, "Still.")
     await adapter.check()
     await adapter.fetch_ticket(ticket)
     await adapter.add_note(ticket, "A note.", "marker")

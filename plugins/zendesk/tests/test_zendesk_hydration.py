@@ -71,7 +71,7 @@ async def test_the_first_message_comes_with_its_real_id(standin: StandIn, adapte
 async def test_the_customer_waits_since_their_first_word_after_our_last(
     standin: StandIn, adapter: ZendeskAdapter
 ) -> None:
-    ticket = int(opened(standin))
+    ticket = opened(standin)
     standin.comment(ticket, "Please wait.", by="agent")
     assert (await adapter.fetch_ticket(str(ticket))).ticket.waiting_since is None
     standin.comment(ticket, "How long?")
@@ -94,7 +94,7 @@ async def test_two_requests_are_enough_once_names_are_known(standin: StandIn, ad
 async def test_a_long_ticket_is_counted_and_its_latest_messages_are_told(
     standin: StandIn, adapter: ZendeskAdapter
 ) -> None:
-    ticket = int(opened(standin))
+    ticket = opened(standin)
     for number in range(120):
         standin.comment(ticket, f"word {number}")
     state = await adapter.fetch_ticket(str(ticket))
@@ -133,7 +133,7 @@ async def test_a_new_fields_title_is_found_at_the_next_reading(
     adapter._client._monotonic = lambda: time[0]
     ticket_id = opened(standin)
     await adapter.fetch_ticket(ticket_id)
-    standin.change(int(ticket_id), fields={"Region": "north"})
+    standin.change(ticket_id, fields={"Region": "north"})
     time[0] = 31
     assert (await adapter.fetch_ticket(ticket_id)).ticket.fields["Region"] == "north"
 
@@ -154,7 +154,7 @@ async def test_a_ticket_that_is_not_there_is_rejected(adapter: ZendeskAdapter, t
 
 async def test_a_deleted_ticket_is_gone(standin: StandIn, adapter: ZendeskAdapter) -> None:
     ticket_id = opened(standin)
-    standin.delete(int(ticket_id))
+    standin.delete(ticket_id)
     with pytest.raises(ApiRejectedError, match="RecordNotFound"):
         await adapter.fetch_ticket(ticket_id)
 

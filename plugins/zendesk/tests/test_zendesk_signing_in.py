@@ -38,11 +38,11 @@ async def test_a_refused_token_is_renewed_once_for_all_who_wait(standin: StandIn
     standin.api.revoke_tokens()
     await asyncio.gather(*(adapter.add_note(ticket, f"note {number}", f"m{number}") for number in range(6)))
     assert standin.api.tokens_given == 2
-    assert standin.notes(int(ticket)) == 6
+    assert standin.notes(ticket) == 6
 
 
 async def test_a_token_is_renewed_before_its_time_is_up(standin: StandIn, connect: Connect) -> None:
-    standin.api._token_lifetime = 300.0
+    standin.api.tokens.lifetime = 300.0
     adapter, time = connect(), Time()
     tokens: Any = adapter._client.tokens
     tokens._clock = time
@@ -63,7 +63,7 @@ async def test_a_token_that_stays_refused_is_an_error_and_no_loop(standin: Stand
 
 
 async def test_a_wrong_client_is_told_without_its_secret(standin: StandIn, connect: Connect) -> None:
-    standin.api._credentials = Credentials(client_id="cd", client_secret="right")
+    standin.api.credentials = Credentials(client_id="cd", client_secret="right")
     with pytest.raises(CredentialsError) as refused:
         await connect().check()
     assert "client_id" in str(refused.value)
@@ -86,7 +86,7 @@ async def test_a_token_made_elsewhere_is_used_until_it_is_refused(standin: Stand
 
 
 async def test_an_api_token_signs_in_with_a_warning(standin: StandIn, connect: Connect) -> None:
-    standin.api._credentials = Credentials(email="ada@example.com", api_token="t")
+    standin.api.credentials = Credentials(email="ada@example.com", api_token="t")
     with structlog.testing.capture_logs() as logs:
         adapter = connect(oauth=None, email="ada@example.com", api_token="t")
     assert [log["event"] for log in logs] == ["zendesk_api_tokens_end"]

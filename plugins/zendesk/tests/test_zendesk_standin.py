@@ -103,7 +103,7 @@ async def test_it_tries_again_as_zendesk_does(
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    sending.sender._sleep = sleep
+    sending.sender.sleep = sleep
     receiver.answers = list(answers)
     sending.deliver_raw({"type": "zen:event-type:ticket.created", "id": "1"})
     await sending.settled()
@@ -148,7 +148,7 @@ async def test_its_tag_calls_are_as_odd_as_zendesks(standin: StandIn) -> None:
         assert (await http.put(f"{path}/tags", json={"tags": ["two"]})).json()["tags"] == ["one", "two"]
         assert (await http.post(f"{path}/tags", json={"tags": ["three"]})).json()["tags"] == ["three"]
         await http.put(path, json={"ticket": {"tags": ["four"]}})
-        assert standin.desk.tickets[ticket].tags == ["four"]
+        assert standin.desk.tickets[int(ticket)].tags == ["four"]
         stale = {"tags": ["five"], "safe_update": False, "updated_stamp": "2020-01-01T00:00:00Z"}
         answer = await http.put(f"{path}/tags", json=stale)
         assert (answer.status_code, answer.json()["error"]) == (409, "UpdateConflict")

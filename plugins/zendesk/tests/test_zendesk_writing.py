@@ -58,7 +58,7 @@ async def test_a_note_of_unknown_outcome_is_looked_up_and_never_repeated(
     with pytest.raises(UnknownOutcomeError):
         await adapter.add_note(ticket, "Once.", "m-1")
     done = kind.endswith("after")
-    assert standin.notes(int(ticket), "Once.") == int(done)
+    assert standin.notes(ticket, "Once.") == int(done)
     found = await adapter.find_write(ticket, "m-1")
     assert (found is not None) is done
     if found is not None:
@@ -82,7 +82,7 @@ async def test_a_busy_zendesk_takes_no_note_and_names_the_wait(
         await adapter.add_note(ticket, "x", "m")
     assert raised.value.retry_after == 17
     assert not isinstance(raised.value, UnknownOutcomeError)
-    assert standin.notes(int(ticket)) == 0
+    assert standin.notes(ticket) == 0
 
 
 async def test_an_answer_that_is_no_receipt_leaves_the_outcome_unknown(
@@ -94,7 +94,7 @@ async def test_an_answer_that_is_no_receipt_leaves_the_outcome_unknown(
 
 
 async def test_a_closed_ticket_is_refused_for_good(standin: StandIn, adapter: ZendeskAdapter, ticket: str) -> None:
-    standin.set_status(int(ticket), "closed")
+    standin.set_status(ticket, "closed")
     for write in (
         adapter.add_note(ticket, "x", "m"),
         adapter.add_tags(ticket, ("vip",), "m"),
@@ -106,7 +106,7 @@ async def test_a_closed_ticket_is_refused_for_good(standin: StandIn, adapter: Ze
 
 
 async def test_a_deleted_ticket_is_refused(standin: StandIn, adapter: ZendeskAdapter, ticket: str) -> None:
-    standin.delete(int(ticket))
+    standin.delete(ticket)
     with pytest.raises(ApiRejectedError, match="404"):
         await adapter.add_note(ticket, "x", "m")
 
@@ -133,7 +133,7 @@ async def test_a_tag_that_somebody_adds_meanwhile_is_kept(
         while len(standin.api.requests) < 2:  # our reading, and then somebody is faster than our writing
             await asyncio.sleep(0)
         found = standin.desk.tickets[int(ticket)]
-        standin.change(int(ticket), add_tags=[tag])
+        standin.change(ticket, add_tags=[tag])
         found.updated_at = found.updated_at.replace(year=2027)
 
     await adapter.check()

@@ -1,91 +1,124 @@
 """A local stand-in of Zendesk: its API over tickets in memory, and its signed webhooks. For demos and tests.
 
-In a test, within one process:
+How to use one stands in `cornerdesk.testing.desk`. Under `/_standin/` there is one address more than there:
 
-    standin = StandIn(receiver="http://127.0.0.1:8484/webhooks/support", secret="...")
-    async with standin.serving() as url:          # the API's address
-        ticket = standin.open_ticket("Export broken", "We will cancel.", requester="bo@example.com")
-        await standin.settled()                   # every delivery was taken or given up
-
-As a process: `python -m cornerdesk_zendesk.standin --port P --receiver URL --secret S`, driven by JSON under
-`/_standin/` (`control`).
+POST /_standin/trigger                      {ticket, what?}: what our trigger template sends
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
+import argparse
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Self, Unpack
 
-import httpx
-import uvicorn
-from cornerdesk import JSON, Clock, SystemClock
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
+from cornerdesk import JSON, Direction, Priority, Status
+from cornerdesk.testing.desk import (
+    Fault,
+    Line,
+    Look,
+    Options,
+    Packed,
+    RateHeaders,
+    RetryRules,
+    Sent,
+    Write,
+    control_route,
+)
+from cornerdesk.testing.desk import StandIn as DeskStandIn
+from starlette.requests import Request
+from starlette.routing import Route
 
-from cornerdesk_zendesk.standin.api import Api, Credentials, Write
-from cornerdesk_zendesk.standin.control import control_routes
+from cornerdesk_zendesk.standin.api import RATE_HEADERS, Credentials, ZendeskApi
 from cornerdesk_zendesk.standin.desk import Desk, Happening, Ticket, User
-from cornerdesk_zendesk.standin.faults import Fault, Faults
-from cornerdesk_zendesk.standin.sending import Sender, Sent, trigger_body
+from cornerdesk_zendesk.standin.sending import RETRIES, event_body, pack, trigger_body
 
 __all__ = ["Credentials", "Fault", "Sent", "StandIn", "Write"]
 
+_STATUSES = {"on_hold": "hold"}
+"""The model's words that are not Zendesk's."""
 
-class StandIn:
-    """One account. Its methods are what people do there; each sends its webhooks by itself.
+
+class StandIn(DeskStandIn):
+    """One Zendesk account.
 
     Args:
-        receiver: the address that webhooks are sent to; None: they are only counted.
-        secret: what they are signed with.
         credentials: what the API lets in; by default anything of the right form.
-        clock: the time that tickets and webhooks carry.
-        retry_wait, timeout: of webhooks, in seconds.
-        rate_limit, token_lifetime: of the API; see `Api`.
-        transport: how webhooks travel, instead of the network.
+        token_lifetime: of the API; see `ZendeskApi`.
+        options: see `cornerdesk.testing.desk.StandIn`.
 
     Attributes:
-        app: the Starlette application: API and control.
         desk: the state.
         api: what was asked of the API.
-        faults: what will go wrong; append to it.
-        sent: every webhook, with what became of it.
     """
+
+    vendor: ClassVar[str] = "Zendesk"
+    retries: ClassVar[RetryRules] = RETRIES
+    rate_headers: ClassVar[RateHeaders] = RATE_HEADERS
+    rate_limit: ClassVar[int | None] = 2500
 
     def __init__(
         self,
         *,
-        receiver: str | None = None,
-        secret: str = "stand-in",  # noqa: S107 - guards nothing
         credentials: Credentials | None = None,
-        clock: Clock | None = None,
-        retry_wait: float = 0.5,
-        timeout: float = 12.0,
-        rate_limit: int = 2500,
         token_lifetime: float | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
+        **options: Unpack[Options],
     ) -> None:
-        clock = clock or SystemClock()
-        self.sender = Sender(receiver, secret, clock, timeout=timeout, retry_wait=retry_wait, transport=transport)
-        self.desk = Desk(self._tell, clock)
-        self.api = Api(self.desk, credentials or Credentials(), rate_limit=rate_limit, token_lifetime=token_lifetime)
-        self.faults: list[Fault] = []
-        self._clock = clock
-        self.app = Starlette(
-            routes=[*self.api.routes(), *control_routes(self)], middleware=[Middleware(Faults, pending=self.faults)]
+        super().__init__(**options)
+        self.desk = Desk(self._tell, self.clock)
+        self.api: ZendeskApi = ZendeskApi(
+            self.desk, credentials or Credentials(), self.limit, token_lifetime=token_lifetime
         )
 
-    @property
-    def sent(self) -> list[Sent]:
-        return self.sender.sent
+    @classmethod
+    def add_options(cls, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--client-id", help="the only OAuth client let in; default: any")
+        parser.add_argument("--client-secret")
+        parser.add_argument("--email", help="the only user of API tokens let in; default: any")
+        parser.add_argument("--api-token")
+
+    @classmethod
+    def of_options(cls, options: argparse.Namespace, **common: Unpack[Options]) -> Self:
+        credentials = Credentials(options.client_id, options.client_secret, options.email, options.api_token)
+        return cls(credentials=credentials, **common)
+
+    # ── what is Zendesk's ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def pack(self, sent: Sent, secret: str, now: datetime) -> Packed:
+        return pack(sent, secret, now)
+
+    def new_invocation(self) -> str:
+        return uuid.uuid4().hex[:26].upper()
+
+    def shown_id(self, vendor_id: str) -> int:
+        return int(vendor_id)
+
+    def read_id(self, written: object) -> str:
+        return str(int(str(written)))
+
+    def settings(self, base_url: str) -> JSON:
+        wanted = self.api.credentials
+        oauth = {"client_id": wanted.client_id or "cornerdesk", "client_secret": wanted.client_secret or "secret"}
+        return {
+            "adapter": "zendesk",
+            "subdomain": "acme",
+            "base_url": base_url,
+            "oauth": oauth,
+            "webhook_secret": self.sender.secret,
+        }
 
     @property
-    def writes(self) -> list[Write]:
-        """Everything the API was asked to do and did, in order."""
-        return self.api.writes
+    def own_id(self) -> str:
+        return str(self.desk.own.id)
+
+    @property
+    def agent_id(self) -> str:
+        return str(self.desk.agent.id)
+
+    @property
+    def teams(self) -> Mapping[str, str]:
+        return {str(group): name for group, name in self.desk.groups.items()}
 
     # ── what people do ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -104,27 +137,24 @@ class StandIn:
         tags: Sequence[str] = (),
         priority: str | None = None,
         fields: Mapping[str, Any] | None = None,
-    ) -> int:
-        """A customer writes for the first time. Returns the ticket's id."""
+    ) -> str:
         company = None
         if organization is not None:
             company = self.desk.organization(organization, domains, external_id=organization_external_id)
-        user = self.desk.user(name or requester.partition("@")[0].title(), requester, phone=phone, organization=company)
+        user = self.desk.user(name or _name(requester), requester, phone=phone, organization=company)
         ticket = self.desk.open(
             subject, text, user, channel=channel, tags=sorted(tags), priority=priority, fields=fields
         )
-        return ticket.id
+        return str(ticket.id)
 
-    def comment(self, ticket: int, text: str, *, by: str = "customer", public: bool = True) -> int:
-        """Somebody writes: `customer`, `agent`, or a user's address. Returns the comment's id."""
-        found = self.desk.ticket(ticket)
+    def comment(self, ticket: str, text: str, *, by: str = "customer", public: bool = True) -> str:
+        found = self._named(ticket)
         self.desk.update(found, self._who(found, by), comment=text, public=public)
-        comment_id: int = found.comments[-1]["id"]
-        return comment_id
+        return str(found.comments[-1]["id"])
 
     def change(
         self,
-        ticket: int,
+        ticket: str,
         *,
         by: str = "agent",
         add_tags: Sequence[str] = (),
@@ -132,51 +162,84 @@ class StandIn:
         fields: Mapping[str, Any] | None = None,
         **changes: Any,
     ) -> None:
-        """Somebody changes `status`, `priority`, `type`, `subject`, `assignee_id`, `group_id`, tags, custom fields."""
-        found = self.desk.ticket(ticket)
+        """Also `type`, and Zendesk's `assignee_id` and `group_id`."""
+        found = self._named(ticket)
         author = self._who(found, by)
-        self.desk.update(found, author, changes=changes, add_tags=add_tags, remove_tags=remove_tags)
+        self.desk.update(found, author, changes=self._changes(changes), add_tags=add_tags, remove_tags=remove_tags)
         for title, value in (fields or {}).items():
             self.desk.change_field(found, author, title, value)
 
-    def set_status(self, ticket: int, status: str, *, by: str = "agent") -> None:
-        self.change(ticket, by=by, status=status)
+    def rate(self, ticket: str, score: str, comment: str | None = None) -> None:
+        """`good` or `bad`: there is nothing between."""
+        if score not in ("good", "bad"):
+            raise self.not_here(f"rate the help as {score}")
+        self.desk.rate(self._named(ticket), score, comment)
 
-    def rate(self, ticket: int, score: str, comment: str | None = None) -> None:
-        """The customer rates the help: `good` or `bad`."""
-        self.desk.rate(self.desk.ticket(ticket), score, comment)
+    def delete(self, ticket: str) -> None:
+        self.desk.delete(self._named(ticket), self.desk.agent)
 
-    def delete(self, ticket: int) -> None:
-        self.desk.delete(self.desk.ticket(ticket), self.desk.agent)
+    def merge(self, ticket: str, into: str) -> None:
+        self.desk.merge(self._named(ticket), self._named(into), self.desk.agent)
 
-    def merge(self, ticket: int, into: int) -> None:
-        self.desk.merge(self.desk.ticket(ticket), self.desk.ticket(into), self.desk.agent)
+    def _named(self, ticket: str) -> Ticket:
+        return self.desk.ticket(int(ticket))
+
+    def _changes(self, changes: Mapping[str, Any]) -> JSON:
+        """In Zendesk's words."""
+        told = dict(changes)
+        if "status" in told:
+            told["status"] = _STATUSES.get(told["status"], told["status"])
+        if "assignee" in told:
+            told["assignee_id"] = self._person(told.pop("assignee"))
+        if "team" in told:
+            told["group_id"] = self._team(told.pop("team"))
+        return told
+
+    def _person(self, named: str | None) -> int | None:
+        if named is None or named.isdigit():
+            return None if named is None else int(named)
+        return self.desk.user(_name(named), named, role="agent").id
+
+    def _team(self, named: str | None) -> int | None:
+        if named is None or named.isdigit():
+            return None if named is None else int(named)
+        return next(group for group, name in self.desk.groups.items() if name == named)
 
     def _who(self, ticket: Ticket, by: str) -> User:
         if by == "customer":
             return self.desk.users[ticket.requester_id]
-        if by == "agent":
-            return self.desk.agent
-        return self.desk.user(by.partition("@")[0].title(), by)
+        if by in ("agent", "own"):
+            return self.desk.agent if by == "agent" else self.desk.own
+        return self.desk.user(_name(by), by)
 
     # ── what came of it ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def notes(self, ticket: int, text: str = "") -> int:
-        """How many internal notes with this text stand on a ticket."""
-        comments = self.desk.tickets[ticket].comments
-        return sum(not comment["public"] and text in comment["body"] for comment in comments)
+    def tickets(self) -> list[str]:
+        there = [ticket for ticket in self.desk.tickets.values() if ticket.status != "deleted"]
+        return [str(ticket.id) for ticket in sorted(there, key=lambda ticket: (ticket.updated_at, ticket.id))]
 
-    def state(self) -> JSON:
-        """Everything, for another process to look at."""
+    def look(self, ticket: str) -> Look:
+        found = self.desk.tickets[int(ticket)]
+        return Look(
+            id=ticket,
+            subject=found.subject,
+            status=Status({"hold": "on_hold"}.get(found.status, found.status)),
+            priority=Priority(found.priority) if found.priority else None,
+            tags=tuple(found.tags),
+            assignee=None if found.assignee_id is None else str(found.assignee_id),
+            team=self.desk.groups.get(found.group_id or 0),
+            messages=tuple(self._line(comment) for comment in found.comments),
+        )
+
+    def _line(self, comment: JSON) -> Line:
+        public = Direction.INBOUND if self.desk.users[comment["author_id"]].role == "end-user" else Direction.OUTBOUND
+        return Line(str(comment["id"]), comment["body"], public if comment["public"] else Direction.INTERNAL)
+
+    def show_desk(self) -> JSON:
         return {
             "tickets": [self._show(ticket) for ticket in self.desk.tickets.values()],
             "users": [self.desk.show_user(user) for user in self.desk.users.values()],
             "groups": {str(group): name for group, name in self.desk.groups.items()},
-            "writes": [write.show() for write in self.writes],
-            "deliveries": [sent.show() for sent in self.sent],
-            "pending": self.sender.pending,
-            "requests": len(self.api.requests),
-            "faults": [vars(fault) for fault in self.faults],
         }
 
     def _show(self, ticket: Ticket) -> JSON:
@@ -184,63 +247,28 @@ class StandIn:
 
     # ── webhooks ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _tell(self, happening: Happening) -> None:
-        self.sender.tell(happening)
+    def _tell(self, happening: Happening) -> Sent:
+        event_id, body = event_body(happening)
+        return self.send(body, happening.type, event_id, str(happening.ticket))
 
-    def deliver(self, kind: str, ticket: int, event: JSON | None = None) -> Sent:
+    def deliver(self, kind: str, ticket: str, event: JSON | None = None) -> Sent:
         """An event of any type about a ticket: `ticket.sla_policy_changed`."""
-        detail = self.desk.detail(self.desk.tickets[ticket], self.desk.agent.id)
-        return self.sender.tell(Happening(kind, ticket, event or {}, detail, self._clock.now()))
+        found = self.desk.tickets[int(ticket)]
+        detail = self.desk.detail(found, self.desk.agent.id)
+        return self._tell(Happening(kind, found.id, event or {}, detail, self.clock.now()))
 
-    def deliver_raw(self, body: bytes | JSON, headers: dict[str, str] | None = None) -> Sent:
-        """Any body, signed unless `headers` say otherwise."""
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.sender.send(raw, "raw", headers=headers)
-
-    def deliver_trigger(self, ticket: int, what: str = "updated") -> Sent:
+    def deliver_trigger(self, ticket: str, what: str = "updated") -> Sent:
         """What our own trigger template sends."""
-        found = self.desk.tickets[ticket]
-        body = trigger_body(ticket, what, self.desk.agent.id, found.updated_at)
-        return self.sender.send(body, f"trigger {what}", ticket=ticket)
+        found = self.desk.tickets[int(ticket)]
+        body = trigger_body(found.id, what, self.desk.agent.id, found.updated_at)
+        return self.send(body, f"trigger {what}", ticket=ticket)
 
-    def redeliver(self, last: int | None = None) -> list[Sent]:
-        """The last webhooks again, each under a new invocation, as after a time-out that we did not see."""
-        again = list(self.sent if last is None else self.sent[-last:])
-        return [
-            self.sender.send(sent.body, sent.type, sent.event, sent.ticket, invocation=uuid.uuid4().hex[:26].upper())
-            for sent in again
-        ]
+    def control(self) -> Sequence[Route]:
+        async def trigger(request: Request, body: JSON) -> JSON:
+            return self.show_sent(self.deliver_trigger(self.read_id(body["ticket"]), body.get("what", "updated")))
 
-    async def settled(self) -> None:
-        """Until every webhook was taken or given up."""
-        await self.sender.settled()
-
-    # ── serving ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    @contextlib.asynccontextmanager
-    async def serving(self, port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[str]:
-        """Serves the API, within this event loop. Gives its address."""
-        config = uvicorn.Config(self.app, host=host, port=port, log_level="critical", lifespan="off", access_log=False)
-        server = _Server(config)
-        task = asyncio.create_task(server.serve())
-        try:
-            while not server.started:
-                if task.done():
-                    task.result()
-                    raise OSError(f"port {port} cannot be served")
-                await asyncio.sleep(0.01)
-            name, bound = server.servers[0].sockets[0].getsockname()[:2]
-            yield f"http://{name}:{bound}"
-        finally:
-            await self.sender.aclose()
-            server.should_exit = True
-            server.force_exit = True
-            await task
+        return [control_route("/_standin/trigger", trigger)]
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to whoever runs the loop."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+def _name(address: str) -> str:
+    return address.partition("@")[0].title()

@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import base64
-import secrets
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from cornerdesk import JSON
+from cornerdesk.testing.desk import Api, RateHeaders, RateLimit, RefusedError, Tokens, page_of
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from cornerdesk_zendesk.standin.desk import Desk, RefusedError, Ticket, User, seconds
+from cornerdesk_zendesk.standin.desk import Desk, Ticket, User, refusal, seconds
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-@dataclass(frozen=True)
-class Write:
-    """Something that the API was asked to do, and did: `note` is the text of a comment, `marker` what the update
-    carried under `metadata.cornerdesk`."""
-
-    method: str
-    path: str
-    ticket: int
-    note: str | None = None
-    public: bool | None = None
-    marker: str | None = None
-    tags: tuple[str, ...] = ()
-    changes: JSON = field(default_factory=dict)
-
-    def show(self) -> JSON:
-        return asdict(self)
+RATE_HEADERS = RateHeaders(
+    limit=("ratelimit-limit", "x-rate-limit"),
+    remaining=("ratelimit-remaining", "x-rate-limit-remaining"),
+    reset=("ratelimit-reset",),
+)
 
 
 @dataclass(frozen=True)
@@ -47,40 +32,30 @@ class Credentials:
     api_token: str | None = None
 
 
-class Api:
-    """Routes of the API. `writes` counts what was done; `requests` what was asked for; without `side_loads` a ticket
-    comes alone; `custom_statuses` are the account's own, by id.
+class ZendeskApi(Api):
+    """Routes of the API. Without `side_loads` a ticket comes alone; `custom_statuses` are the account's own, by id.
 
     Args:
-        rate_limit: requests a minute; more get a 429.
+        credentials: what is let in; may be replaced later.
         token_lifetime: seconds that a token lasts; None: for ever, and no `expires_in` is told.
     """
 
     def __init__(
-        self,
-        desk: Desk,
-        credentials: Credentials,
-        *,
-        rate_limit: int = 2500,
-        token_lifetime: float | None = None,
+        self, desk: Desk, credentials: Credentials, limit: RateLimit, *, token_lifetime: float | None = None
     ) -> None:
+        super().__init__(limit)
         self.desk = desk
-        self.writes: list[Write] = []
-        self.requests: list[tuple[str, str]] = []
-        self.tokens_given = 0
+        self.tokens = Tokens(
+            lifetime=token_lifetime,
+            refreshed=("authorization_code", "refresh_token", "client_credentials"),
+            more={"scope": "read write"},
+        )
         self.side_loads = True
         self.custom_statuses: dict[int, str] = {}
-        self._credentials = credentials
-        self._rate_limit = rate_limit
-        self._token_lifetime = token_lifetime
-        self._tokens: dict[str, float | None] = {}
-        self._refresh_tokens: set[str] = set()
-        self._window = (0, 0)
+        self.credentials = credentials
 
     def routes(self) -> list[Route]:
-        def at(path: str, endpoint: Callable[[Request], Awaitable[Any]], method: str = "GET") -> Route:
-            return Route(path, self._guarded(endpoint), methods=[method])
-
+        at = self.at
         ticket = "/api/v2/tickets/{ticket:int}"
         return [
             Route("/oauth/tokens", self._give_token, methods=["POST"]),
@@ -97,87 +72,49 @@ class Api:
             at(f"{ticket}/audits", self._audits),
             at(f"{ticket}/tags", self._tags),
             at(f"{ticket}/tags", self._add_tags, "PUT"),
-            at(f"{ticket}/tags", self._set_tags, "POST"),
+            at(f"{ticket}/tags", self._set_tags, "POST", status=201),
             at(f"{ticket}/tags", self._remove_tags, "DELETE"),
         ]
 
     # ── the way in ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _guarded(self, endpoint: Callable[[Request], Awaitable[Any]]) -> Endpoint:
-        async def answer(request: Request) -> Response:
-            self.requests.append((request.method, request.url.path))
-            headers, over = self._rate()
-            if over:
-                return Response(
-                    "Sorry, too many requests.", 429, {**headers, "retry-after": headers["ratelimit-reset"]}
-                )
-            try:
-                self._admit(request)
-                data = await endpoint(request)
-            except RefusedError as refused:
-                return JSONResponse(refused.body, refused.status, headers)
-            status = 201 if request.method == "POST" else 200
-            return JSONResponse(data, status, headers)
+    def too_many(self, headers: dict[str, str]) -> Response:
+        return Response("Sorry, too many requests.", 429, headers)
 
-        return answer
-
-    def _rate(self) -> tuple[dict[str, str], bool]:
-        minute = int(time.time() // 60)
-        count = self._window[1] + 1 if self._window[0] == minute else 1
-        self._window = (minute, count)
-        left = str(max(0, self._rate_limit - count))
-        limit, reset = str(self._rate_limit), str(60 - int(time.time() % 60))
-        names = {"ratelimit-limit": limit, "ratelimit-remaining": left, "ratelimit-reset": reset}
-        return names | {"x-rate-limit": limit, "x-rate-limit-remaining": left}, count > self._rate_limit
-
-    def _admit(self, request: Request) -> None:
+    def admit(self, request: Request) -> None:
         kind, _, value = request.headers.get("authorization", "").partition(" ")
         if not kind and request.url.path == "/api/v2/users/me":
             return
-        if kind == "Bearer" and value in self._tokens:
-            ends = self._tokens[value]
-            if ends is None or time.monotonic() < ends:
-                return
+        if kind == "Bearer" and self.tokens.accepts(value):
+            return
         if kind == "Basic" and self._is_known(value):
             return
-        raise RefusedError(401, "Couldn't authenticate you", "")
+        raise refusal(401, "Couldn't authenticate you", "")
 
     def _is_known(self, value: str) -> bool:
         user, _, token = base64.b64decode(value, validate=False).decode("utf-8", "replace").partition(":")
         email, _, mark = user.rpartition("/")
-        wanted = self._credentials
+        wanted = self.credentials
         return mark == "token" and email == (wanted.email or email) != "" and token == (wanted.api_token or token) != ""
 
     async def _give_token(self, request: Request) -> Response:
-        body = await request.json()
-        wanted = self._credentials
-        known = all(
-            body.get(name) and getattr(wanted, name) in (None, body[name]) for name in ("client_id", "client_secret")
-        )
-        if not known:
-            return JSONResponse({"error": "invalid_client", "error_description": "Client authentication failed"}, 401)
-        if body.get("grant_type") == "refresh_token":
-            if body.get("refresh_token") not in self._refresh_tokens:
-                return JSONResponse({"error": "invalid_grant", "error_description": "Not a valid refresh token"}, 400)
-            self._refresh_tokens.discard(body["refresh_token"])
-            self.revoke_tokens()
-        elif body.get("grant_type") != "client_credentials":
-            return JSONResponse({"error": "unsupported_grant_type"}, 400)
-        return JSONResponse(self.new_token())
+        self.tokens.client_id = self.credentials.client_id
+        self.tokens.client_secret = self.credentials.client_secret
+        try:
+            return JSONResponse(self.tokens.grant(await request.json()))
+        except RefusedError as refused:
+            return JSONResponse(refused.body, refused.status)
+
+    @property
+    def tokens_given(self) -> int:
+        return self.tokens.given
 
     def new_token(self) -> JSON:
         """A token, as an answer of the token endpoint."""
-        token, refresh = secrets.token_hex(16), secrets.token_hex(16)
-        ends = None if self._token_lifetime is None else time.monotonic() + self._token_lifetime
-        self._tokens[token] = ends
-        self._refresh_tokens.add(refresh)
-        self.tokens_given += 1
-        answer: JSON = {"access_token": token, "refresh_token": refresh, "token_type": "bearer", "scope": "read write"}
-        return answer | ({} if self._token_lifetime is None else {"expires_in": self._token_lifetime})
+        return self.tokens.new()
 
     def revoke_tokens(self) -> None:
-        """Every access token given so far is refused from now on."""
-        self._tokens.clear()
+        self.tokens.revoke()
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -194,7 +131,7 @@ class Api:
     async def _organization(self, request: Request) -> JSON:
         organization = self.desk.organizations.get(request.path_params["organization"])
         if organization is None:
-            raise RefusedError(404, "RecordNotFound", "Not found")
+            raise refusal(404, "RecordNotFound", "Not found")
         return {"organization": self.desk.show_organization(organization)}
 
     async def _groups(self, request: Request) -> JSON:
@@ -206,7 +143,7 @@ class Api:
 
     async def _statuses(self, request: Request) -> JSON:
         if not self.custom_statuses:  # the account has not switched them on
-            raise RefusedError(404, "RecordNotFound", "Not found")
+            raise refusal(404, "RecordNotFound", "Not found")
         rows = [{"id": status, "agent_label": label} for status, label in self.custom_statuses.items()]
         return {"custom_statuses": rows}
 
@@ -263,8 +200,8 @@ class Api:
             remove_tags=[] if tags is None else set(ticket.tags) - set(tags),  # `tags` in here replaces them all
             custom=custom,
         )
-        self._note(request, ticket, note=text, public=comment.get("public"), marker=custom.get("cornerdesk"),
-                   changes=changes)  # fmt: skip
+        self.note(request, str(ticket.id), note=text, public=comment.get("public"), marker=custom.get("cornerdesk"),
+                  changes=changes)  # fmt: skip
         return {"ticket": self.desk.show(ticket), "audit": audit}
 
     def _changes(self, body: Mapping[str, Any]) -> JSON:
@@ -274,7 +211,7 @@ class Api:
             found = [user.id for user in self.desk.users.values() if user.email == email and user.role != "end-user"]
             if not found:
                 told = [{"description": "Assignee: is invalid"}]
-                raise RefusedError(422, "RecordInvalid", "Record validation errors", {"assignee": told})
+                raise refusal(422, "RecordInvalid", "Record validation errors", {"assignee": told})
             changes["assignee_id"] = found[0]
         return changes
 
@@ -297,19 +234,16 @@ class Api:
 
     def _tagged(self, request: Request, ticket: Ticket, add: Any, remove: Any) -> JSON:
         self.desk.update(ticket, self.desk.own, add_tags=add, remove_tags=remove)
-        self._note(request, ticket, tags=tuple(add) or tuple(remove))
+        self.note(request, str(ticket.id), tags=tuple(add) or tuple(remove))
         return {"tags": list(ticket.tags)}
 
     def _keep_safe(self, ticket: Ticket, body: Mapping[str, Any]) -> None:
         """`safe_update: false` counts as true, too (4.2)."""
         if "safe_update" in body and body.get("updated_stamp") != seconds(ticket.updated_at):
-            raise RefusedError(409, "UpdateConflict", "Safe Update prevented the update due to outdated ticket data")
+            raise refusal(409, "UpdateConflict", "Safe Update prevented the update due to outdated ticket data")
 
     def _named(self, request: Request) -> Ticket:
         return self.desk.ticket(request.path_params["ticket"])
-
-    def _note(self, request: Request, ticket: Ticket, **more: Any) -> None:
-        self.writes.append(Write(request.method, request.url.path, ticket.id, **more))
 
 
 def _page(request: Request, name: str, rows: list[JSON]) -> JSON:
@@ -318,10 +252,10 @@ def _page(request: Request, name: str, rows: list[JSON]) -> JSON:
     if not size:
         return {name: rows, "next_page": None, "previous_page": None, "count": len(rows)}
     start = int(request.query_params.get("page[after]", "0"))
-    end = start + min(size, 100)
-    more = end < len(rows)
+    page = page_of(request, rows, start, min(size, 100))
+    after = None if page.next is None else str(page.next)
     return {
-        name: rows[start:end],
-        "meta": {"has_more": more, "after_cursor": str(end) if more else None, "before_cursor": None},
+        name: page.rows,
+        "meta": {"has_more": after is not None, "after_cursor": after, "before_cursor": None},
         "links": {"next": None, "prev": None},
     }

@@ -14,6 +14,7 @@ from html import escape
 from typing import Any
 
 from cornerdesk import JSON, Clock, SystemClock
+from cornerdesk.testing.desk import RefusedError
 
 VIA_TYPES = {"web": "web_form", "email": "mail", "api": "web_service"}
 """What deliveries call the channels that the API calls `web`, `email` and `api` (3.3)."""
@@ -30,13 +31,11 @@ CHANGES = {  # a ticket's field: the event that tells of its change (1.3)
 }
 
 
-class RefusedError(Exception):
+def refusal(status: int, error: str, description: str, details: JSON | None = None) -> RefusedError:
     """What Zendesk answers when it will not."""
-
-    def __init__(self, status: int, error: str, description: str, details: JSON | None = None) -> None:
-        super().__init__(f"{status} {error}")
-        self.status = status
-        self.body: JSON = {"error": error, "description": description} | ({"details": details} if details else {})
+    return RefusedError(
+        status, {"error": error, "description": description} | ({"details": details} if details else {})
+    )
 
 
 @dataclass
@@ -102,7 +101,7 @@ class Desk:
         clock: the time.
     """
 
-    def __init__(self, tell: Callable[[Happening], None], clock: Clock | None = None) -> None:
+    def __init__(self, tell: Callable[[Happening], object], clock: Clock | None = None) -> None:
         self._tell = tell
         self._clock = clock or SystemClock()
         self._ids = itertools.count(1)
@@ -160,7 +159,7 @@ class Desk:
         """A ticket that the API shows; deleted ones it does not."""
         ticket = self.tickets.get(ticket_id)
         if ticket is None or ticket.status == "deleted":
-            raise RefusedError(404, "RecordNotFound", "Not found")
+            raise refusal(404, "RecordNotFound", "Not found")
         return ticket
 
     # ── what happens ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -210,7 +209,7 @@ class Desk:
         """
         if ticket.status == "closed":
             told = [{"description": "Status: closed prevents ticket update"}]
-            raise RefusedError(422, "RecordInvalid", "Record validation errors", {"status": told})
+            raise refusal(422, "RecordInvalid", "Record validation errors", {"status": told})
         audit = self._audit(ticket, author.id, custom or {})
         events: list[tuple[str, JSON]] = []
         if comment is not None:
