@@ -82,7 +82,7 @@ async def test_a_new_database_is_brought_up_to_date_once(database_url: str) -> N
         after = await storage.migration_status()
         assert await storage.migrate() == []
     core = [name for name in applied if name.startswith("core_")]
-    assert applied == [*core, "engine_0001"]
+    assert applied[: len(core) + 1] == [*core, "engine_0001"]
     assert core == sorted(core)
     assert list(before.pending) == applied
     assert [(one.branch, one.current) for one in before.branches] == [("core", None), ("engine", None)]
