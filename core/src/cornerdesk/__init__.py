@@ -29,10 +29,7 @@ from cornerdesk.adapters.http import (
     ApiClient,
     ApiConflictError,
     ApiRejectedError,
-    Limits,
-    RetryPolicy,
     error_code,
-    retry_after,
 )
 from cornerdesk.adapters.interface import (
     Adapter,
@@ -45,9 +42,11 @@ from cornerdesk.adapters.interface import (
     TicketState,
 )
 from cornerdesk.adapters.oauth import BearerAuth, OAuthClient, OAuthTokens
+from cornerdesk.adapters.pacing import Allowance
 from cornerdesk.adapters.signatures import REPLAY_WINDOW, check_signature, check_window, sign
 from cornerdesk.adapters.subscriptions import Registration, Subscription, SubscriptionState
 from cornerdesk.adapters.text import clean_text, html_to_text, load_json, split_reply
+from cornerdesk.adapters.transport import Limits, RetryPolicy, retry_after
 from cornerdesk.clock import Clock, SystemClock
 from cornerdesk.configuration import Budget, Configuration, Feature, Person, Section
 from cornerdesk.durations import Duration
@@ -112,6 +111,7 @@ __all__ = [
     "ActorKind",
     "Adapter",
     "Agent",
+    "Allowance",
     "ApiAnswer",
     "ApiClient",
     "ApiConflictError",
