@@ -173,6 +173,8 @@ class Adapter(ABC):
 
     settings_model: ClassVar[type[SourceSettings]] = SourceSettings
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
+    vendor_chooses_secret: ClassVar[bool] = False
+    """True: `register_webhook` brings a secret of the vendor's, which has to be kept; False: it takes ours."""
 
     def __init__(self, source: str, settings: Any) -> None:
         self.source = source
@@ -238,7 +240,10 @@ class Adapter(ABC):
         raise UnsupportedError(f"{self.helpdesk} cannot fetch tickets")
 
     async def check(self) -> str:
-        """Ask the vendor whether our credentials work; returns a line for people. For `check --online`."""
+        """Ask the vendor whether our credentials work; returns a line for people. For `check --online` and `doctor`.
+
+        Of credentials that will stop working it says so in these words: `ends on 30 April 2027`.
+        """
         raise UnsupportedError(f"{self.helpdesk} cannot check its credentials")
 
     # ── history ─────────────────────────────────────────────────────────────────────────────────────────────────────

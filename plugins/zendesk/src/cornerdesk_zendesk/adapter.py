@@ -80,6 +80,7 @@ class ZendeskAdapter(Adapter):
             Capability.LOOK_UP,
         }
     )
+    vendor_chooses_secret: ClassVar[bool] = True
 
     def __init__(
         self,
