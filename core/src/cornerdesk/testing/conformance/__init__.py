@@ -1,0 +1,18 @@
+"""The conformance kit: standard tests that prove an adapter right. Subclass them; pytest collects what you subclass.
+
+    standard.py       what you give: adapter, deliveries, stand-in; and that no standard test is quietly replaced
+    samples.py        deliveries, and what they mean
+    webhooks.py       which deliveries are the vendor's, and which are the same one again
+    mapping.py        what deliveries tell
+    hydration.py      the ticket as it stands now
+    history.py        the past, page by page
+    writing.py        what we do there
+    credentials.py    how we sign in
+    faults.py         what goes wrong on the way
+    subscriptions.py  webhooks made, compared, mended
+    bench.py          the stand-in, watched; a server that nobody should talk to
+    arbitrary.py      arbitrary JSON
+
+A capability that is declared is tested, and one that is not has to be refused. Each test's docstring ends with what to
+look at when it fails. How to use it: docs/adapters.md.
+"""
