@@ -1,4 +1,4 @@
-"""What has to be done now and then, whatever comes in: old echoes, held jobs, the account directory."""
+"""What has to be done now and then, whatever comes in: old echoes, held jobs, the account directory, reconciling."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from sqlalchemy import delete
 
 from cornerdesk.accounts import Directory
 from cornerdesk.errors import CornerdeskError
+from cornerdesk.intake.reconcile import JOB as RECONCILE_JOB
+from cornerdesk.intake.reconcile import Reconciler
 from cornerdesk.storage import tables
 from cornerdesk.store import Store
 
@@ -39,6 +41,13 @@ def register_housekeeping(store: Store) -> None:
 
     store.jobs.cron("forget-echoes", "17 3 * * *", forget_echoes)
     store.jobs.cron("take-up-held-jobs", "*/5 * * * *", take_up_held_jobs)
+
+
+def register_reconciling(store: Store, reconciler: Reconciler) -> None:
+    """Have every source that tells its history asked for what its webhooks lost, when that is due, by one worker."""
+    store.jobs.handle(RECONCILE_JOB, reconciler.handle)
+    # Each minute: a source's own interval is kept by its row, which all workers and all restarts share.
+    store.jobs.cron("reconcile", "* * * * *", reconciler.tick)
 
 
 async def keep_directory_fresh(directory: Directory, stop: asyncio.Event) -> None:

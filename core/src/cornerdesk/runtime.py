@@ -17,13 +17,15 @@ from cornerdesk.actions import Effect
 from cornerdesk.adapters.interface import Adapter
 from cornerdesk.clock import Clock, SystemClock
 from cornerdesk.configuration import Configuration
-from cornerdesk.housekeeping import keep_directory_fresh, register_housekeeping
-from cornerdesk.intake import Inbox, Processor, Receiver
+from cornerdesk.housekeeping import keep_directory_fresh, register_housekeeping, register_reconciling
+from cornerdesk.intake import Inbox, Processor, Receiver, Reconciler
+from cornerdesk.intake.runs import acts
 from cornerdesk.ledger import Executor, ReconsiderAction
-from cornerdesk.model import Event, Snapshot, Ticket
-from cornerdesk.plugins import Plugins, adapter_for
+from cornerdesk.model import Event, Origin, Snapshot, Ticket
+from cornerdesk.plugins import Plugins
 from cornerdesk.rules import Catalogue, RuleBook, load_rules
 from cornerdesk.signals.interface import Detector, SignalSpec
+from cornerdesk.sources import open_adapters
 from cornerdesk.storage import tables
 from cornerdesk.storage.transaction import Transaction
 from cornerdesk.store import Store, open_store
@@ -43,6 +45,7 @@ class Runtime:
     registry: CollectorRegistry
     inbox: Inbox = field(init=False)
     receiver: Receiver = field(init=False)
+    reconciler: Reconciler = field(init=False)
 
     def __post_init__(self) -> None:
         configuration, clock = self.store.configuration, self.store.clock
@@ -50,6 +53,7 @@ class Runtime:
         self.receiver = Receiver(
             self.adapters, self.inbox, clock, configuration.server.max_body, registry=self.registry
         )
+        self.reconciler = Reconciler(self.store.storage, self.adapters, self.store.jobs, clock)
 
     async def work(self, stop: asyncio.Event) -> None:
         """Process deliveries and do effects until `stop` is set."""
@@ -77,6 +81,7 @@ class Runtime:
         store.jobs.handle("deliveries", processor.handle)
         store.jobs.handle("effects", executor.handle)
         register_housekeeping(store)
+        register_reconciling(store, self.reconciler)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(keep_directory_fresh(self.directory, stop))
             await store.jobs.run(stop)
@@ -84,8 +89,10 @@ class Runtime:
     async def decide(self, tx: Transaction, snapshot: Snapshot) -> None:
         """Plan on a new event and put the plan in the ledger, all in the event's transaction."""
         event = snapshot.event
-        await tx.execute(update(tables.events).where(tables.events.c.id == event.id).values(rulebook=self.book.version))
-        await self.store.ledger.record(tx, self.book.plan(snapshot), event, self.book.version)
+        # A dead letter of a backfill that is tried again: nobody wanted rules to be asked then, so not now either.
+        if event.origin is Origin.BACKFILL and not await acts(tx, event.source):
+            return
+        await plan_and_record(self.store, self.book, tx, snapshot)
 
     async def _reconsider(self, tx: Transaction, effect: Effect, now: datetime) -> None:
         """Ask an `after` rule again, on the state of now."""
@@ -135,15 +142,21 @@ async def open_runtime(
     directory = await open_directory(configuration)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(configuration, plugins, clock=clock, exclusive=exclusive))
-        await _keep_book(store, book)
-        adapters: dict[str, Adapter] = {}
-        for name, settings in configuration.sources.items():
-            adapters[name] = adapter_for(plugins, settings.adapter)(name, settings)
-            stack.push_async_callback(adapters[name].aclose)
-        yield Runtime(store, adapters, book, directory, detectors, CollectorRegistry())
+        await keep_book(store, book)
+        adapters = await stack.enter_async_context(open_adapters(configuration, plugins, store.storage, clock=clock))
+        runtime = Runtime(store, adapters, book, directory, detectors, CollectorRegistry())
+        await runtime.reconciler.begin()
+        yield runtime
 
 
-async def _keep_book(store: Store, book: RuleBook) -> None:
+async def plan_and_record(store: Store, book: RuleBook, tx: Transaction, snapshot: Snapshot) -> None:
+    """Plan on a new event and put the plan in the ledger, in the event's transaction."""
+    event = snapshot.event
+    await tx.execute(update(tables.events).where(tables.events.c.id == event.id).values(rulebook=book.version))
+    await store.ledger.record(tx, book.plan(snapshot), event, book.version)
+
+
+async def keep_book(store: Store, book: RuleBook) -> None:
     """Store this version of the rules, so that what it decides can be explained later."""
     row = {"version": book.version, "files": dict(book.files), "first_used_at": store.clock.now()}
     async with store.storage.transaction() as tx:

@@ -6,5 +6,6 @@ Must not plan or act: it hands every new event to a `decide` that it is given, i
 from cornerdesk.intake.inbox import Inbox, InboxLimits, PutResult
 from cornerdesk.intake.processing import Processor
 from cornerdesk.intake.receiver import Receiver
+from cornerdesk.intake.reconcile import Reconciler
 
-__all__ = ["Inbox", "InboxLimits", "Processor", "PutResult", "Receiver"]
+__all__ = ["Inbox", "InboxLimits", "Processor", "PutResult", "Receiver", "Reconciler"]

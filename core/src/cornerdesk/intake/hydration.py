@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -18,6 +18,7 @@ from cornerdesk.clock import Clock
 from cornerdesk.errors import CornerdeskError, RejectedError, RetryableError, UnsupportedError
 from cornerdesk.intake.metrics import ProcessingMetrics
 from cornerdesk.intake.people import known_person
+from cornerdesk.intake.reading import ReadDelivery
 from cornerdesk.intake.text import with_clean_text
 from cornerdesk.intake.told import ToldFact
 from cornerdesk.model import Actor, ActorKind, Ticket
@@ -34,11 +35,41 @@ AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Fetched:
-    """A ticket as the vendor's API showed it at `at`; `state` None: it is gone there, and `reason` says so."""
+    """A ticket as the vendor's API showed it at `at`; `state` None: it is gone there, and `reason` says so.
+
+    `deliveries` are those that told it, where nobody had to ask.
+    """
 
     state: TicketState | None
     at: datetime
     reason: str = ""
+    deliveries: frozenset[str] = frozenset()
+
+    def is_as_new_as(self, wanted: datetime) -> bool:
+        return self.state is not None and not _older(self.state.as_of, wanted)
+
+
+def states_told(deliveries: Iterable[ReadDelivery]) -> dict[tuple[str, str], Fetched]:
+    """Tickets that deliveries tell all of, by source and id: of each the newest state."""
+    found: dict[tuple[str, str], Fetched] = {}
+    for delivery in deliveries:
+        for state in delivery.states:
+            key, told = (delivery.source, state.ticket.id), Fetched(state, delivery.received_at)
+            before = found.get(key)
+            by = (before.deliveries if before else frozenset()) | {delivery.id}
+            found[key] = replace(newer(told, before), deliveries=by)
+    return found
+
+
+def newer(one: Fetched, other: Fetched | None) -> Fetched:
+    """Which of two looks at a ticket shows more of it."""
+    if other is None or other.state is None or one.state is None:
+        return one
+    return max(one, other, key=_newness)
+
+
+def _newness(fetched: Fetched) -> tuple[datetime, datetime]:
+    return (fetched.state.as_of if fetched.state else datetime.min.replace(tzinfo=UTC)), fetched.at
 
 
 class Hydrator:
@@ -93,7 +124,7 @@ class Hydrator:
     def cached(self, source: str, ticket: str, wanted: datetime) -> Fetched | None:
         """What is remembered of a ticket, if it is as new as `wanted`."""
         fetched = self._cache.get((source, ticket))
-        if fetched is None or fetched.state is None or _older(fetched.state.as_of, wanted):
+        if fetched is None or not fetched.is_as_new_as(wanted):
             return None
         self._cache.move_to_end((source, ticket))
         return fetched

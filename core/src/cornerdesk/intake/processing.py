@@ -29,11 +29,12 @@ from cornerdesk.adapters.interface import Adapter
 from cornerdesk.clock import Clock
 from cornerdesk.engine.jobs import Job, JobRequest, Jobs, RetryJob
 from cornerdesk.errors import CornerdeskError, CredentialsError, RejectedError, RetryableError, UnsupportedError
-from cornerdesk.intake.hydration import Fetched, Hydrator
+from cornerdesk.intake.hydration import Fetched, Hydrator, newer, states_told
 from cornerdesk.intake.inbox import JOB
 from cornerdesk.intake.metrics import ProcessingMetrics
 from cornerdesk.intake.reading import DEAD, DONE, ReadDelivery, read
 from cornerdesk.intake.settling import AccountDirectory, Batch, Decide, MadeEvent, Settler, TicketKey
+from cornerdesk.intake.told import ToldFact
 from cornerdesk.signals.interface import Detector
 from cornerdesk.storage import Storage, StorageUnavailable, tables
 
@@ -127,9 +128,28 @@ class Processor:
             rows = await self._claim(payload.ids, begun)
             await self._process(rows, payload.retries)
             for suspect in await self._suspects(set(payload.ids) - {row["id"] for row in rows}):
-                await self._process_alone(suspect, begun, payload.retries)
+                await self._process(await self._claim_alone(suspect, begun), payload.retries)
         except StorageUnavailable as error:
             raise RetryJob(str(error), delay=STORAGE_DELAY * (1 + self._random())) from error
+
+    async def process_now(self, ids: Sequence[str], retries: int = 0) -> list[Failure]:
+        """Process deliveries that no job names, for whoever waits for it and has tried `retries` times before.
+
+        Returns:
+            Those to be tried again later; of all others it is certain by now what became of them. No crash has ended
+            their attempts, so these do not count.
+
+        Raises:
+            StorageUnavailable: the database is away.
+        """
+        rows = await self._claim(ids, 0)
+        failures = await self._attempt(rows)
+        for suspect in await self._suspects(set(ids) - {row["id"] for row in rows}):
+            failures += await self._attempt(await self._claim_alone(suspect, 0))
+        await self._write_off([_dead(failure) for failure in failures if _hopeless(failure, retries)])
+        later = [failure for failure in failures if not _hopeless(failure, retries)]
+        await self._take_back([failure.delivery.id for failure in later])
+        return later
 
     # ── attempts ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -155,18 +175,29 @@ class Processor:
         async with self._storage.reading() as tx:
             return [row["id"] for row in await tx.rows(chosen)]
 
-    async def _process_alone(self, delivery: str, begun: int, retries: int) -> None:
+    async def _claim_alone(self, delivery: str, begun: int) -> list[Mapping[str, Any]]:
         rows = await self._claim([delivery], begun + CRASHES)
         if rows and rows[0]["attempts"] > begun + CRASHES:
             known = {name: rows[0][name] for name in ("id", "source", "received_at", "origin")}
             reason = f"the worker died {CRASHES} times while processing it"
             await self._write_off([ReadDelivery(**known, state=DEAD, reason=reason)])
-            return
-        await self._process(rows, retries)
+            return []
+        return rows
+
+    async def _take_back(self, ids: Sequence[str]) -> None:
+        if ids:
+            table = tables.deliveries
+            ended = update(table).where(table.c.id.in_(ids), table.c.state == STORED)
+            async with self._storage.transaction() as tx:
+                await tx.execute(ended.values(attempts=table.c.attempts - 1))
 
     # ── one group ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _process(self, rows: Sequence[Mapping[str, Any]], retries: int) -> None:
+        await self._put_off(await self._attempt(rows), retries)
+
+    async def _attempt(self, rows: Sequence[Mapping[str, Any]]) -> list[Failure]:
+        """Process these rows once; whoever failed is returned."""
         readings = [read(row, self._adapters) for row in rows]
         await self._write_off([reading for reading in readings if reading.state is not None])
         failures: list[Failure] = []
@@ -179,7 +210,7 @@ class Processor:
             for look in looks.values():
                 look.cancel()
             await asyncio.gather(*looks.values(), return_exceptions=True)
-        await self._put_off(failures, retries)
+        return failures
 
     async def _process_wave(
         self, deliveries: Sequence[ReadDelivery], looks: Looks, failures: list[Failure]
@@ -217,14 +248,14 @@ class Processor:
         """
         facts = Batch(deliveries).facts()
         rows, echoes = await self._stored(list(facts))
+        fetched = states_told(deliveries)
         asked = {
-            key: self._look(key, max(told.wanted for told in told_facts), looks)
+            key: self._look(key, wanted, looks)
             for key, told_facts in facts.items()
-            if any(self._hydrator.lacks(key[0], told, rows.get(key)) for told in told_facts)
+            if (wanted := self._wanted(key, told_facts, rows.get(key), fetched.get(key))) is not None
         }
         if asked:
             await asyncio.wait(asked.values(), timeout=WAVE)
-        fetched: dict[TicketKey, Fetched] = {}
         errors: dict[TicketKey, Exception] = {}
         for key, look in asked.items():
             if look.done():
@@ -234,6 +265,16 @@ class Processor:
         known = [delivery for delivery in deliveries if unknown.isdisjoint(delivery.tickets)]
         ready = _without_failed(known, errors, failures)
         return Batch(ready, fetched, echoes, await self._own_users(echoes)), waiting
+
+    def _wanted(
+        self, key: TicketKey, facts: Sequence[ToldFact], row: Mapping[str, Any] | None, told: Fetched | None
+    ) -> datetime | None:
+        """How new a state the vendor has to be asked for; None: what is told or stored will do."""
+        facts = [fact for fact in facts if told is None or fact.delivery not in told.deliveries]
+        if not any(self._hydrator.lacks(key[0], fact, row) for fact in facts):
+            return None
+        wanted = max(fact.wanted for fact in facts)
+        return None if told is not None and told.is_as_new_as(wanted) else wanted
 
     def _look(self, key: TicketKey, wanted: datetime, looks: Looks) -> asyncio.Task[Fetched | None]:
         if (key, wanted) not in looks:
@@ -256,7 +297,7 @@ class Processor:
         else:
             answer = look.result()
         if answer is not None and answer.state is not None:
-            fetched[key] = answer
+            fetched[key] = newer(answer, fetched.get(key))
         elif answer is not None and too_little:
             errors[key] = RejectedError(f"{answer.reason}; what the delivery itself tells is not enough")
 

@@ -9,13 +9,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cornerdesk.adapters.interface import Adapter, Delivery
-from cornerdesk.errors import RejectedError
+from cornerdesk.adapters.history import HistoryRecord
+from cornerdesk.adapters.interface import Adapter, Delivery, Reading, TicketState
+from cornerdesk.errors import RejectedError, UnsupportedError
 from cornerdesk.intake.text import may_hold_broken_text, with_clean_text
 from cornerdesk.intake.told import ToldFact, checked_fields
+from cornerdesk.model import Origin
 
 State = str
 DONE, IGNORED, DEAD = "done", "ignored", "dead"
+
+HISTORY = frozenset({Origin.BACKFILL.value, Origin.RECONCILE.value})
+HISTORY_KEY = "history:"
+"""Before a record's key, among the keys of deliveries."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,7 @@ class ReadDelivery:
     """A stored delivery and what its adapter made of it.
 
     Attributes:
+        states: of the tickets it tells all of.
         state: `ignored` or `dead` when reading settled it, else None.
         reason: why; never a customer's words.
     """
@@ -32,6 +39,7 @@ class ReadDelivery:
     received_at: datetime
     origin: str
     facts: tuple[ToldFact, ...] = ()
+    states: tuple[TicketState, ...] = ()
     state: State | None = None
     reason: str | None = None
 
@@ -47,14 +55,10 @@ def read(row: Mapping[str, Any], adapters: Mapping[str, Adapter]) -> ReadDeliver
     adapter = adapters.get(row["source"])
     if adapter is None:
         return ReadDelivery(**known, state=DEAD, reason=f"source {row['source']!r} is not configured (any more)")
-    delivery = Delivery(headers=row["headers"], body=row["body"], received_at=row["received_at"])
     try:
-        reading = adapter.read(delivery)
-        told = reading.facts
-        if may_hold_broken_text(delivery.body):
-            told = tuple(with_clean_text(fact) for fact in told)
-        facts = tuple(ToldFact(row["id"], fact, checked_fields(fact)) for fact in told)
-    except RejectedError as error:
+        reading = _reading(row, adapter)
+        facts = tuple(ToldFact(row["id"], fact, checked_fields(fact)) for fact in reading.facts)
+    except (RejectedError, UnsupportedError) as error:
         return ReadDelivery(**known, state=DEAD, reason=str(error))
     except ValidationError as error:
         # pydantic's own text quotes the value, which may be a customer's.
@@ -65,4 +69,24 @@ def read(row: Mapping[str, Any], adapters: Mapping[str, Adapter]) -> ReadDeliver
         return ReadDelivery(**known, state=DEAD, reason=f"{type(error).__name__} in adapter {adapter.helpdesk}")
     if not facts:
         return ReadDelivery(**known, state=IGNORED, reason=reading.ignored or "tells nothing")
-    return ReadDelivery(**known, facts=facts)
+    return ReadDelivery(**known, facts=facts, states=reading.states)
+
+
+def _reading(row: Mapping[str, Any], adapter: Adapter) -> Reading:
+    """What the adapter makes of a row; raises whatever it raises."""
+    if row["origin"] in HISTORY:
+        if row["ticket"] is None:
+            raise RejectedError("the help desk's record had no known shape; `cornerdesk backfill` asks for it again")
+        record = HistoryRecord(
+            key=row["key"].removeprefix(HISTORY_KEY), ticket_id=row["ticket"], body=bytes(row["body"])
+        )
+        reading = adapter.read_history(record)
+    else:
+        reading = adapter.read(Delivery(headers=row["headers"], body=row["body"], received_at=row["received_at"]))
+    if not may_hold_broken_text(row["body"]):
+        return reading
+    return Reading(
+        facts=tuple(with_clean_text(fact) for fact in reading.facts),
+        ignored=reading.ignored,
+        states=tuple(with_clean_text(state) for state in reading.states),
+    )

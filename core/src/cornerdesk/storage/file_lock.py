@@ -10,6 +10,18 @@ from types import TracebackType
 from cornerdesk.errors import ConfigurationError
 
 
+def seems_served(database: Path) -> bool:
+    """Whether a process that lives has its number in the lock file. Takes no lock, so it keeps nobody from starting.
+
+    Good enough to be considerate: a number may have been left by the dead and taken by a stranger.
+    """
+    try:
+        os.kill(int(database.with_name(database.name + ".lock").read_text()), 0)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 class FileLock:
     """Held from `acquire` until `release` or the process's end, however that comes."""
 

@@ -27,7 +27,10 @@ NAMES = {
 }
 metadata = MetaData(naming_convention=NAMES)
 
-_DEAD = text("state = 'dead'")
+DEAD = text("state = 'dead'")
+WEBHOOKS = text("origin = 'webhook'")
+UNREAD_HISTORY = text("state = 'stored' AND origin <> 'webhook'")
+"""Conditions of partial indexes; a query uses one when it holds these very words."""
 
 deliveries = Table(
     "deliveries",
@@ -47,7 +50,10 @@ deliveries = Table(
     Column("origin", String, nullable=False, server_default="webhook"),
     UniqueConstraint("source", "key"),
     # Partial, so that the hot path pays nothing for the list of dead letters.
-    Index("ix_deliveries_dead", "id", sqlite_where=_DEAD, postgresql_where=_DEAD),
+    Index("ix_deliveries_dead", "id", sqlite_where=DEAD, postgresql_where=DEAD),
+    # For "when did this source last send anything?", however much history was stored since.
+    Index("ix_deliveries_webhooks", "source", "id", sqlite_where=WEBHOOKS, postgresql_where=WEBHOOKS),
+    Index("ix_deliveries_unread", "source", "id", sqlite_where=UNREAD_HISTORY, postgresql_where=UNREAD_HISTORY),
 )
 
 tickets = Table(
@@ -156,4 +162,38 @@ credentials = Table(
     Column("updated_at", UtcDateTime),
     Column("holder", String),
     Column("lease_until", UtcDateTime),
+)
+
+history_runs = Table(
+    "history_runs",
+    metadata,
+    Column("source", String, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("reason", String),
+    Column("since", UtcDateTime),
+    Column("asked", String),
+    Column("act", Boolean, nullable=False, server_default=text("false")),
+    Column("cursor", String),
+    Column("ended", Boolean, nullable=False, server_default=text("false")),
+    Column("pages", Integer, nullable=False, server_default="0"),
+    Column("records", Integer, nullable=False, server_default="0"),
+    Column("tickets", Integer, nullable=False, server_default="0"),
+    Column("total", Integer),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("attempted_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Column("holder", String),
+    Column("lease_until", UtcDateTime),
+    PrimaryKeyConstraint("source", "origin"),
+)
+
+history_tickets = Table(
+    "history_tickets",
+    metadata,
+    Column("source", String, nullable=False),
+    Column("ticket", String, nullable=False),
+    Column("parts", Integer, nullable=False),
+    Column("counted", Integer),
+    PrimaryKeyConstraint("source", "ticket"),
 )
