@@ -22,7 +22,7 @@ from cornerdesk.adapters.credentials import CredentialStore, MemoryCredentials, 
 from cornerdesk.adapters.http import ApiClient, ApiRejectedError
 from cornerdesk.cancellation import settled
 from cornerdesk.clock import Clock, SystemClock
-from cornerdesk.errors import CredentialsError, RetryableError, UnknownOutcomeError
+from cornerdesk.errors import ConfigurationError, CredentialsError, RetryableError, UnknownOutcomeError
 from cornerdesk.model import FrozenModel
 
 _EARLY = 60.0
@@ -54,7 +54,8 @@ class OAuthTokens:
         path: of the token endpoint, such as `/oauth/tokens`.
         client: what to get tokens with.
         form: send forms; else JSON.
-        store: where tokens are kept; see also `use`. Default: in memory.
+        store: where tokens are kept; see also `use`. Default: in memory, and then a refresh token is not used, for its
+            successor would be lost.
         clock: for tests.
     """
 
@@ -73,6 +74,7 @@ class OAuthTokens:
         self._client = client
         self._form = form
         self._store: CredentialStore = store or MemoryCredentials()
+        self._kept = store is not None
         self._clock = clock or SystemClock()
         self._lock = asyncio.Lock()
         self._origin = _origin(api.host, client)
@@ -81,7 +83,7 @@ class OAuthTokens:
 
     def use(self, store: CredentialStore) -> None:
         """Keep tokens in `store`; before the first request (`Adapter.use_credentials`)."""
-        self._store = store
+        self._store, self._kept = store, True
 
     async def access(self, refused: str | None = None) -> str:
         """A token to use now.
@@ -91,6 +93,7 @@ class OAuthTokens:
 
         Raises:
             CredentialsError: the vendor refuses what we have, or there is nothing to renew with.
+            ConfigurationError: there is nowhere to keep what a refresh token would get.
             RetryableError: the token endpoint or the store cannot be reached, or another process has been renewing
                 for too long.
         """
@@ -129,6 +132,11 @@ class OAuthTokens:
             raise CredentialsError(
                 f"{self._api.name} refuses the access token, and there is no client_id to get another with;"
                 " put a new access token into the configuration"
+            )
+        if self._client.refresh_token is not None and not self._kept:
+            raise ConfigurationError(
+                f"{self._api.name}: a refresh token can be used once, and what it gets needs a database to be kept in;"
+                " run `cornerdesk database migrate`"
             )
         async with self._store.renewing():
             known = await self._known()

@@ -59,6 +59,7 @@ class Pace:
         self._sleep = sleep
         self._monotonic = monotonic
         self._held_until = float("-inf")
+        self._slept_until = float("-inf")
         self._next_background = float("-inf")
         self._told: dict[str, tuple[Allowance, float]] = {}
 
@@ -71,36 +72,41 @@ class Pace:
         Raises:
             NotNowError: it may not before `end`. Nothing was sent.
         """
-        while (wait := self._wait(background)) > 0:
-            if self._monotonic() + wait > end:
-                raise NotNowError(wait)
-            await self._sleep(wait)
+        while (until := self._due(background)) > (now := self._now()):
+            if until > end:
+                raise NotNowError(until - now)
+            await self._sleep(until - now)
+            self._slept_until = max(self._slept_until, until)
         if background:
-            self._next_background = self._monotonic() + self._interval()
+            self._next_background = self._now() + self._interval()
 
     def hold(self, seconds: float) -> None:
         """The vendor asked for a pause: nothing of this client goes out before it is over."""
-        self._held_until = max(self._held_until, self._monotonic() + seconds)
+        self._held_until = max(self._held_until, self._now() + seconds)
 
     def told(self, allowance: Allowance) -> None:
         """An answer told what is left."""
-        self._told[allowance.name] = (allowance, self._monotonic() + max(0.0, allowance.resets))
+        self._told[allowance.name] = (allowance, self._now() + max(0.0, allowance.resets))
 
-    def _wait(self, background: bool) -> float:
+    def _now(self) -> float:
+        """Sleep may end a moment early; what was slept for is over all the same."""
+        return max(self._monotonic(), self._slept_until)
+
+    def _due(self, background: bool) -> float:
         times = [self._held_until]
         if background:
             times += [reset for allowance, reset in self._current() if _spare(allowance) < 1]
             times.append(self._next_background)
-        return max(times) - self._monotonic()
+        return max(times)
 
     def _interval(self) -> float:
         """Seconds between two background requests, so that what is above the reserve lasts until the reset."""
-        now = self._monotonic()
+        now = self._now()
         return max(((reset - now) / max(1.0, _spare(told)) for told, reset in self._current()), default=0.0)
 
     def _current(self) -> list[tuple[Allowance, float]]:
         """Once a window is over, what was told of it says nothing any more."""
-        now = self._monotonic()
+        now = self._now()
         self._told = {name: (told, reset) for name, (told, reset) in self._told.items() if reset > now}
         return list(self._told.values())
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import click
 
 from cornerdesk.accounts import open_directory
+from cornerdesk.adapters.interface import Adapter
 from cornerdesk.cli import console
 from cornerdesk.cli.options import config_option, example, installed_plugins, json_option, read_configuration
 from cornerdesk.configuration import Configuration
 from cornerdesk.errors import ConfigurationError, CornerdeskError, Problem
-from cornerdesk.plugins import adapter_for
 from cornerdesk.rules import load_rules
 from cornerdesk.runtime import make_catalogue
 from cornerdesk.schema import configuration_schema, rules_schema
+from cornerdesk.sources import open_adapters
+from cornerdesk.storage import StorageUnavailable
+from cornerdesk.store import open_tables
 
 
 @click.command(epilog=example("cornerdesk check --online"))
@@ -104,13 +108,17 @@ def _row(problem: Problem) -> dict[str, object]:
 
 
 async def _ask_vendors(configuration: Configuration) -> list[tuple[str, bool, str]]:
-    lines = []
-    for name, settings in configuration.sources.items():
-        adapter = adapter_for(installed_plugins(), settings.adapter)(name, settings)
-        try:
-            lines.append((name, True, await adapter.check()))
-        except CornerdeskError as error:
-            lines.append((name, False, str(error)))
-        finally:
-            await adapter.aclose()
-    return lines
+    plugins = installed_plugins()
+    async with AsyncExitStack() as stack:
+        storage = None
+        with suppress(ConfigurationError, StorageUnavailable):  # whoever checks may not have made the tables yet
+            storage = await stack.enter_async_context(open_tables(configuration, plugins))
+        adapters = await stack.enter_async_context(open_adapters(configuration, plugins, storage))
+        return [(name, *await _ask(adapter)) for name, adapter in adapters.items()]
+
+
+async def _ask(adapter: Adapter) -> tuple[bool, str]:
+    try:
+        return True, await adapter.check()
+    except CornerdeskError as error:
+        return False, str(error)
