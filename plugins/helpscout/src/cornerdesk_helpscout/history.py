@@ -1,0 +1,350 @@
+"""Help Scout's past: conversations by the time of their last change, page by page, and what a record of one tells.
+
+The list can be sorted by a time that it does not show (fact sheet helpscout.md 2.4), and its pages shift: whatever
+changes meanwhile moves to the end, and what stood behind it moves up. So after a page the one before it is read again,
+and further back where need be, until a conversation stands there that stood on it before: whatever moved up past us is
+on it. Runs begin where the run before began, and a little earlier.
+
+`status=all` may leave out spam (2.3), so spam is listed once more by itself. Deleted conversations are in no list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cornerdesk import (
+    JSON,
+    Actor,
+    ActorKind,
+    ApiRejectedError,
+    Clock,
+    EventKind,
+    Fact,
+    HistoryPage,
+    HistoryRecord,
+    Reading,
+    RejectedError,
+    SkippedRecord,
+    load_json,
+)
+from cornerdesk.wire import Loose, Words, parse
+from pydantic import ValidationError
+
+from cornerdesk_helpscout.client import HelpScoutClient
+from cornerdesk_helpscout.events import (
+    UNSENT,
+    complete,
+    deleted_fact,
+    merged_facts,
+    message_key,
+    rating_key,
+)
+from cornerdesk_helpscout.mapping import (
+    DRAFT,
+    actor_of,
+    author_of,
+    in_order,
+    is_message,
+    map_rating,
+    message_of,
+    state_of,
+    told_ticket,
+)
+from cornerdesk_helpscout.schemas import ApiCustomer, Conversation, Organization, Thread
+
+OVERLAP = timedelta(minutes=10)
+"""How much earlier than the run before a run begins: clocks differ, and what is being written appears late."""
+
+_MOST_BACK = 20
+_EMBEDDED = 25
+"""Threads that `embed=threads` brings at most (2.3)."""
+
+_DRIFTING = frozenset({"friendly", "photoUrl", "_links"})
+_STATUSES = ("all", "spam")
+
+
+class Cursor(Loose):
+    """Where to go on.
+
+    Attributes:
+        since: conversations that changed since, as Help Scout writes times; None: all.
+        began: when this run began; None: it has not.
+        status: which list.
+        page: the next one to read, from 1.
+        seen: conversations that stood on the page before.
+    """
+
+    since: str | None = None
+    began: str | None = None
+    status: str = _STATUSES[0]
+    page: int = 1
+    seen: Words = []
+
+    def following(self, ids: list[str], more: bool) -> tuple[Cursor, bool]:
+        """The cursor after a page with these conversations, and whether that was the end."""
+        if more:
+            return self.model_copy(update={"page": self.page + 1, "seen": ids}), False
+        if self.status != _STATUSES[-1]:
+            return self.model_copy(update={"status": _STATUSES[-1], "page": 1, "seen": []}), False
+        assert self.began is not None
+        return Cursor(since=_seconds(datetime.fromisoformat(self.began) - OVERLAP)), True
+
+    @property
+    def params(self) -> dict[str, str]:
+        params = {"status": self.status, "sortField": "modifiedAt", "sortOrder": "asc"}
+        return params | ({"modifiedSince": self.since} if self.since else {})
+
+
+class History:
+    """Reads pages of one source's past."""
+
+    def __init__(self, client: HelpScoutClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+
+    async def fetch(self, since: datetime | None, cursor: str | None) -> HistoryPage:
+        """See `Adapter.fetch_history`."""
+        place = self._begin(since, cursor)
+        answer, _ = await self._client.conversations({**place.params, "embed": "threads", "page": str(place.page)})
+        rows = answer.rows("conversations")
+        ids = _ids(rows)
+        moved = await self._moved(place, set(ids))
+        records, skipped = await self._records([*rows, *(moved or [])])
+        following, end = place.following(ids, more=answer.links.next is not None)
+        if moved is None:  # so much has changed since the page before that nothing tells where we were
+            following, end = place.model_copy(update={"page": 1, "seen": []}), False
+        return HistoryPage(
+            records=tuple(records),
+            skipped=tuple(skipped),
+            cursor=following.model_dump_json(exclude_defaults=True),
+            end=end,
+            total=answer.page.totalElements if place.status == _STATUSES[0] else None,
+        )
+
+    def _begin(self, since: datetime | None, cursor: str | None) -> Cursor:
+        place = _read_cursor(cursor)
+        if place is None:
+            place = Cursor(since=_seconds(since - OVERLAP) if since is not None else None)
+        if place.began is None:
+            place = place.model_copy(update={"began": self._clock.now().isoformat()})
+        return place
+
+    async def _moved(self, place: Cursor, here: set[str]) -> list[Any] | None:
+        """Conversations that have moved up past us since the page before was read. None: we are lost."""
+        moved: list[Any] = []
+        if not place.seen:
+            return moved
+        known = set(place.seen)
+        for page in range(place.page - 1, max(0, place.page - 1 - _MOST_BACK), -1):
+            answer, _ = await self._client.conversations({**place.params, "page": str(page)})
+            rows = answer.rows("conversations")
+            moved += [row for row in rows if not known.union(here).issuperset(_ids([row]))]
+            if page == 1 or not known.isdisjoint(_ids(rows)):
+                return moved
+        return None
+
+    async def _records(self, rows: list[Any]) -> tuple[list[HistoryRecord], list[SkippedRecord]]:
+        records, skipped = [], []
+        for row in rows:
+            try:
+                records.append(await self._record(row))
+            except RejectedError as error:
+                if isinstance(error, ApiRejectedError):
+                    raise
+                body = json.dumps(row).encode()
+                skipped.append(SkippedRecord(key=f"row:{_digest(row)}", body=body, reason=str(error)))
+        return records, skipped
+
+    async def _record(self, row: Any) -> HistoryRecord:
+        if not isinstance(row, dict):
+            raise RejectedError("no object: no conversation")
+        conversation = parse(Conversation, row)
+        if lacks_threads(conversation):
+            row = {**row, "_embedded": {"threads": await self._threads(conversation, row)}}
+            conversation = parse(Conversation, row)
+        threads = conversation.parts.threads
+        said = sum(map(is_message, threads))
+        customer = conversation.primaryCustomer
+        body = {"conversation": row, **await self.company(customer.id if customer else None, background=True)}
+        return HistoryRecord(
+            key=f"conversation:{conversation.id}:{_digest(row)}",
+            ticket_id=conversation.id,
+            body=json.dumps(body, separators=(",", ":")).encode(),
+            parts=len(threads) if conversation.threads == len(threads) else said,
+            parts_counted=conversation.threads,
+        )
+
+    async def _threads(self, conversation: Conversation, row: JSON) -> list[Any]:
+        try:
+            return list(await self._client.threads(conversation.id, background=True))
+        except ApiRejectedError:  # it was merged or deleted just now; what was listed is all there is
+            embedded = row.get("_embedded")
+            threads = embedded.get("threads") if isinstance(embedded, dict) else None
+            return threads if isinstance(threads, list) else []
+
+    async def company(self, customer_id: str | None, *, background: bool = False) -> dict[str, JSON | None]:
+        """The customer's own page and their organisation's, as they came: `customer` and `organization`."""
+        if customer_id is None or not customer_id.isdigit():
+            return {"customer": None, "organization": None}
+        customer = await self._client.customer(customer_id, background=background)
+        named = customer.get("organizationId") if customer else None
+        organization = None
+        if type(named) is int or (isinstance(named, str) and named.isdigit()):
+            organization = await self._client.organization(str(named), background=background)
+        return {"customer": _kept_of(customer), "organization": organization}
+
+
+def lacks_threads(conversation: Conversation) -> bool:
+    """Whether the threads beside a conversation in a list may not be all: 25 are the most, and chats are cut (2.3)."""
+    threads = conversation.parts.threads
+    chats = conversation.type == "chat" or any(thread.type in ("chat", "beaconchat") for thread in threads)
+    return chats or len(threads) >= _EMBEDDED or not complete(conversation)
+
+
+def _kept_of(customer: JSON | None) -> JSON | None:
+    """What we read of a customer, and nothing else of theirs."""
+    if customer is None:
+        return None
+    names = ("id", "firstName", "lastName", "organization", "organizationId")
+    embedded = customer.get("_embedded")
+    parts = embedded if isinstance(embedded, dict) else {}
+    kept = {name: customer[name] for name in names if name in customer}
+    return kept | {"_embedded": {name: parts[name] for name in ("emails", "phones") if name in parts}}
+
+
+# ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Stored(Loose):
+    conversation: Conversation
+    customer: ApiCustomer | None = None
+    organization: Organization | None = None
+
+
+def read_record(record: HistoryRecord) -> Reading:
+    """What a record tells. Pure.
+
+    Raises:
+        RejectedError: JSON of no known shape; names the field.
+    """
+    data = load_json(record.body)
+    if not isinstance(data, dict) or not isinstance(data.get("conversation"), dict):
+        raise RejectedError("the field `conversation` is missing: no record of a conversation")
+    stored = parse(_Stored, data)
+    conversation, threads = stored.conversation, stored.conversation.parts.threads
+    if conversation.state == DRAFT:
+        return Reading(ignored=UNSENT)
+    state = state_of(conversation, threads, stored.customer, stored.organization)
+    raw = {key: value for key, value in data["conversation"].items() if key != "_embedded"}
+    if conversation.state == "deleted":
+        return Reading(facts=(deleted_fact(conversation.id, state.as_of, raw),), states=(state,))
+    facts = [
+        *_said(conversation, threads, raw),
+        *_ratings(conversation, threads, raw),
+        *merged_facts(conversation, threads, raw),
+        _looks_so(conversation, state.as_of, record.key, raw),
+    ]
+    return Reading(facts=tuple(facts), states=(state,))
+
+
+def _said(conversation: Conversation, threads: list[Thread], raw: JSON) -> Iterator[Fact]:
+    said = list({thread.id: thread for thread in in_order(threads) if is_message(thread)}.values())
+    opening = said[0] if said else None
+    began = conversation.createdAt or (opening.createdAt if opening else None)
+    if began is None:
+        return
+    author = author_of(opening) if opening else None
+    yield Fact(
+        kind=EventKind.TICKET_CREATED,
+        keys=(f"created:{conversation.id}",),
+        ticket_id=conversation.id,
+        occurred_at=began,
+        ticket={"id": conversation.id, "created_at": began},
+        message=message_of(opening) if opening else None,
+        first_message=opening is not None,
+        raw=raw,
+        **({"actor": author} if author else {}),
+    )
+    for thread in said[1:]:
+        yield Fact(
+            kind=EventKind.MESSAGE_ADDED,
+            keys=(message_key(conversation.id, thread),),
+            ticket_id=conversation.id,
+            occurred_at=thread.createdAt or began,
+            actor=author_of(thread),
+            message=message_of(thread),
+            raw=raw,
+        )
+
+
+def _ratings(conversation: Conversation, threads: list[Thread], raw: JSON) -> Iterator[Fact]:
+    """A thread tells its rating without the time of it: later than the thread is all that is known (3.2)."""
+    for thread in threads:
+        given = thread.rating
+        if given is None or thread.createdAt is None or (given.rating or "").lower() in ("", "unknown"):
+            continue
+        yield Fact(
+            kind=EventKind.TICKET_RATED,
+            keys=(rating_key(conversation.id, thread.id, given.rating, given.comments),),
+            ticket_id=conversation.id,
+            occurred_at=thread.createdAt,
+            actor=_customer(conversation),
+            rating=map_rating(given.rating, given.comments),
+            raw=raw,
+        )
+
+
+def _customer(conversation: Conversation) -> Actor:
+    return actor_of(conversation.primaryCustomer).model_copy(update={"kind": ActorKind.CUSTOMER})
+
+
+def _looks_so(conversation: Conversation, at: datetime, key: str, raw: JSON) -> Fact:
+    """How the ticket looks: what changed without a delivery having told it is found by comparing."""
+    return Fact(
+        kind=None,
+        keys=(f"change:{key}",),
+        ticket_id=conversation.id,
+        occurred_at=at,
+        as_of=at,
+        ticket=told_ticket(conversation),
+        raw=raw,
+    )
+
+
+# ── places ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read_cursor(cursor: str | None) -> Cursor | None:
+    """None for one that nothing can be made of: then the run begins anew, and what it tells again is told once."""
+    if cursor is None:
+        return None
+    try:
+        place = Cursor.model_validate_json(cursor)
+        datetime.fromisoformat(place.began or "2000-01-01T00:00:00+00:00")
+    except (ValidationError, ValueError):
+        return None
+    return place if place.page >= 1 and place.status in _STATUSES else None
+
+
+def _ids(rows: list[Any]) -> list[str]:
+    return [str(row.get("id")) for row in rows if isinstance(row, dict)]
+
+
+def _seconds(time: datetime) -> str:
+    """As the list's filter takes times; fractions are refused (2.3)."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _digest(row: Any) -> str:
+    """Names this state of a row: there is no time of its last change to name it by (2.4)."""
+    return hashlib.sha256(json.dumps(_steady(row), sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _steady(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _steady(value) for key, value in data.items() if key not in _DRIFTING}
+    return [_steady(item) for item in data] if isinstance(data, list) else data
