@@ -29,7 +29,7 @@ from cornerdesk.testing.desk import Fault
 from cornerdesk.testing.plaindesk import PlainAdapter
 from cornerdesk.testing.plaindesk.events import READERS
 from cornerdesk.testing.plaindesk.settings import PlainSettings
-from cornerdesk.testing.plaindesk.standin import StandIn
+from cornerdesk.testing.plaindesk.standin import PlainStandIn
 from cornerdesk.testing.plaindesk.testing import make_delivery, make_settings
 
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
@@ -40,12 +40,12 @@ async def no_pause(seconds: float) -> None:
 
 
 @pytest.fixture
-def standin() -> StandIn:
-    return StandIn()
+def standin() -> PlainStandIn:
+    return PlainStandIn()
 
 
 @pytest.fixture
-async def adapter(standin: StandIn) -> AsyncIterator[PlainAdapter]:
+async def adapter(standin: PlainStandIn) -> AsyncIterator[PlainAdapter]:
     async with standin.serving() as url:
         settings = PlainSettings.model_validate(standin.settings(url))
         made = PlainAdapter("plain", settings, sleep=no_pause)
@@ -53,7 +53,7 @@ async def adapter(standin: StandIn) -> AsyncIterator[PlainAdapter]:
         await made.aclose()
 
 
-def facts(standin: StandIn, adapter: PlainAdapter) -> list[Fact]:
+def facts(standin: PlainStandIn, adapter: PlainAdapter) -> list[Fact]:
     """What the webhooks so far tell."""
     deliveries = [standin.delivery_of(sent) for sent in standin.sent]
     for delivery in deliveries:
@@ -61,7 +61,7 @@ def facts(standin: StandIn, adapter: PlainAdapter) -> list[Fact]:
     return [fact for delivery in deliveries for fact in adapter.read(delivery).facts]
 
 
-def live_a_little(standin: StandIn) -> str:
+def live_a_little(standin: PlainStandIn) -> str:
     """One of everything happens to a ticket."""
     ticket = standin.open_ticket("Export stops", "We will cancel.", tags=["beta"], organization="Globex")
     standin.comment(ticket, "We look into it.", by="agent")
@@ -78,7 +78,7 @@ async def test_it_declares_everything(adapter: PlainAdapter) -> None:
     assert adapter.capabilities == frozenset(Capability)
 
 
-async def test_its_webhooks_tell_what_happened(standin: StandIn, adapter: PlainAdapter) -> None:
+async def test_its_webhooks_tell_what_happened(standin: PlainStandIn, adapter: PlainAdapter) -> None:
     live_a_little(standin)
     told = facts(standin, adapter)
     assert [fact.kind for fact in told] == [
@@ -103,7 +103,7 @@ async def test_its_webhooks_tell_what_happened(standin: StandIn, adapter: PlainA
     ]
 
 
-async def test_history_and_webhooks_name_the_same_facts_alike(standin: StandIn, adapter: PlainAdapter) -> None:
+async def test_history_and_webhooks_name_the_same_facts_alike(standin: PlainStandIn, adapter: PlainAdapter) -> None:
     live_a_little(standin)
     page = await adapter.fetch_history(None, None)
     readings = [adapter.read_history(record) for record in page.records]
@@ -115,7 +115,7 @@ async def test_history_and_webhooks_name_the_same_facts_alike(standin: StandIn, 
     assert sorted(state.ticket.id for state in states) == sorted(standin.desk.tickets)
 
 
-async def test_the_api_shows_what_stands_on_the_desk(standin: StandIn, adapter: PlainAdapter) -> None:
+async def test_the_api_shows_what_stands_on_the_desk(standin: PlainStandIn, adapter: PlainAdapter) -> None:
     ticket = live_a_little(standin)
     state = await adapter.fetch_ticket(ticket)
     look = standin.look(ticket)
@@ -128,7 +128,7 @@ async def test_the_api_shows_what_stands_on_the_desk(standin: StandIn, adapter: 
 
 
 async def test_history_is_read_page_by_page_and_goes_on_from_its_cursor(
-    standin: StandIn, adapter: PlainAdapter
+    standin: PlainStandIn, adapter: PlainAdapter
 ) -> None:
     for number in range(120):
         standin.open_ticket(f"number {number}", "Hello.")
@@ -148,7 +148,7 @@ async def test_history_is_read_page_by_page_and_goes_on_from_its_cursor(
 
 
 @pytest.mark.parametrize("fault", [Fault.repeated_page(), Fault.shifted_page(), Fault.empty_page(skip=1)])
-async def test_pages_that_misbehave_lose_nothing(standin: StandIn, adapter: PlainAdapter, fault: Fault) -> None:
+async def test_pages_that_misbehave_lose_nothing(standin: PlainStandIn, adapter: PlainAdapter, fault: Fault) -> None:
     tickets = {standin.open_ticket(f"number {number}", "Hello.") for number in range(120)}
     standin.faults.append(fault.on("GET", "/v1/tickets", skip=1))
     seen, cursor, end = set(), None, False
@@ -160,7 +160,7 @@ async def test_pages_that_misbehave_lose_nothing(standin: StandIn, adapter: Plai
     assert standin.faults == []
 
 
-async def test_what_it_writes_stands_on_the_desk(standin: StandIn, adapter: PlainAdapter) -> None:
+async def test_what_it_writes_stands_on_the_desk(standin: PlainStandIn, adapter: PlainAdapter) -> None:
     ticket = standin.open_ticket("Export stops", "We will cancel.", tags=["theirs"])
     await adapter.add_note(ticket, "Seen by Ada.", "m1")
     await adapter.add_tags(ticket, ("vip", "exec"), "m2")
@@ -188,7 +188,7 @@ async def test_what_it_writes_stands_on_the_desk(standin: StandIn, adapter: Plai
     ids=["lost", "lost-after", "502", "502-after", "truncated", "html-after"],
 )
 async def test_a_note_of_unknown_outcome_is_looked_up(
-    standin: StandIn, adapter: PlainAdapter, fault: Fault, done: bool
+    standin: PlainStandIn, adapter: PlainAdapter, fault: Fault, done: bool
 ) -> None:
     ticket = standin.open_ticket("Export stops", "We will cancel.")
     standin.faults.append(fault.on("POST", "/tickets/*/notes"))
@@ -202,7 +202,7 @@ async def test_a_note_of_unknown_outcome_is_looked_up(
         assert set(found.echoes) == {message_hint(found.id), text_hint("Once.")}
 
 
-async def test_what_it_cannot_do_is_refused(standin: StandIn, adapter: PlainAdapter) -> None:
+async def test_what_it_cannot_do_is_refused(standin: PlainStandIn, adapter: PlainAdapter) -> None:
     ticket = standin.open_ticket("Export stops", "We will cancel.")
     with pytest.raises(UnsupportedError):
         await adapter.set_status(ticket, Status.DELETED, "m")
@@ -218,7 +218,7 @@ async def test_what_it_cannot_do_is_refused(standin: StandIn, adapter: PlainAdap
         await adapter.check()
 
 
-async def test_subscriptions_are_made_told_and_mended(standin: StandIn, adapter: PlainAdapter) -> None:
+async def test_subscriptions_are_made_told_and_mended(standin: PlainStandIn, adapter: PlainAdapter) -> None:
     made = await adapter.register_webhook("https://desk.example.com/webhooks/plain")
     standin.desk.hooks[made.id].state = "paused"
     standin.desk.hooks[made.id].events.remove("ticket.rated")
@@ -246,7 +246,7 @@ def test_a_delivery_with_anything_wrong_is_refused() -> None:
     assert set(READERS) == {kind.value for kind in EventKind}
 
 
-async def test_a_pause_that_is_asked_for_is_handed_on(standin: StandIn, adapter: PlainAdapter) -> None:
+async def test_a_pause_that_is_asked_for_is_handed_on(standin: PlainStandIn, adapter: PlainAdapter) -> None:
     ticket = standin.open_ticket("Export stops", "We will cancel.")
     standin.faults.append(Fault.too_many(wait="17", method="POST"))
     with pytest.raises(RetryableError) as refused:

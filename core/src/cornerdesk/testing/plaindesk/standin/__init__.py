@@ -8,20 +8,19 @@ from datetime import datetime
 from typing import Any, ClassVar, Unpack
 
 from cornerdesk import JSON, Direction, Priority
-from cornerdesk.testing.desk import Fault, Line, Look, Options, Packed, RateHeaders, RetryRules, Sent, Write
-from cornerdesk.testing.desk import StandIn as DeskStandIn
+from cornerdesk.testing.desk import Fault, Line, Look, Options, Packed, RateHeaders, RetryRules, Sent, StandIn, Write
 from cornerdesk.testing.plaindesk.mapping import STATUSES, VENDOR_STATUSES
 from cornerdesk.testing.plaindesk.standin.api import PlainApi
 from cornerdesk.testing.plaindesk.standin.desk import Desk, Happening, Ticket
 from cornerdesk.testing.plaindesk.testing import TOKEN, signed_headers
 
-__all__ = ["Fault", "Sent", "StandIn", "Write"]
+__all__ = ["Fault", "PlainStandIn", "Sent", "Write"]
 
 _MOST_FAILED = 10
 """Deliveries in a row that were given up: then Plaindesk switches a subscription off."""
 
 
-class StandIn(DeskStandIn):
+class PlainStandIn(StandIn):
     """One Plaindesk account.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cornerdesk.testing.desk import main
-from cornerdesk.testing.plaindesk.standin import StandIn
+from cornerdesk.testing.plaindesk.standin import PlainStandIn
 
 if __name__ == "__main__":
-    main(StandIn)
+    main(PlainStandIn)
