@@ -4,8 +4,8 @@ SHELL := /bin/bash
 # A tab separates nothing here: the first interpreter that is new enough and can make environments is taken.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 BIN := .venv/bin
-MEMBERS := core plugins/zendesk plugins/helpscout plugins/signals plugins/escalation plugins/leads plugins/votes plugins/email
-SOURCES := core/src plugins/zendesk/src plugins/helpscout/src plugins/signals/src plugins/escalation/src plugins/leads/src plugins/votes/src plugins/email/src
+MEMBERS := core plugins/zendesk plugins/intercom plugins/helpscout plugins/signals plugins/escalation plugins/leads plugins/votes plugins/email
+SOURCES := core/src plugins/zendesk/src plugins/intercom/src plugins/helpscout/src plugins/signals/src plugins/escalation/src plugins/leads/src plugins/votes/src plugins/email/src
 
 .PHONY: help
 help: ## what there is to make

@@ -1,0 +1,454 @@
+"""Notifications that Intercom sends: the table of every known topic, and the facts that each tells. Pure.
+
+What happened is told by the parts in a delivery rather than by its topic: one action arrives under several topics with
+the same part. How facts are named is told in `webhooks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from cornerdesk import JSON, Actor, ActorKind, Change, EventKind, Fact, Message, Reading, RejectedError, Status
+from cornerdesk.wire import parse, read_id
+
+from cornerdesk_intercom.legacy import is_legacy, modern
+from cornerdesk_intercom.mapping import (
+    CATEGORIES,
+    actor_of,
+    description_message,
+    is_message,
+    map_rating,
+    message_of,
+    source_message,
+    tag_names,
+    told_conversation,
+    told_ticket,
+)
+from cornerdesk_intercom.schemas import Conversation, Notification, Part, Rating, TagList, VendorTicket
+
+ALWAYS = frozenset({"customer", "account", "actor"})
+"""What no delivery tells: addresses of people, names of companies, teammates and teams."""
+
+EVERYTHING = ALWAYS | {"ticket", "fields"}
+
+LATELY = timedelta(seconds=10)
+"""A ticket's delivery holds all its parts so far; those this close before it are what it is about (1.5)."""
+
+Handler = Callable[["Told"], list[Fact]]
+
+
+@dataclass(frozen=True)
+class Told:
+    """A notification, or a record of history, about one conversation or ticket, with what every fact made of it shares.
+
+    Attributes:
+        ticket_id: the conversation's or ticket's.
+        ticket: as far as told, by the names of `model.Ticket`.
+        at: when it was told.
+        told_as: the delivery's key.
+        raw, item: the delivery's JSON, and the part of it that is about the ticket.
+        as_of: the vendor's `updated_at` of the state told.
+        parts: those that were told.
+        first: the first message, where it was told.
+        needs: see `Fact.needs`.
+    """
+
+    ticket_id: str
+    ticket: dict[str, Any]
+    at: datetime
+    told_as: str
+    raw: JSON
+    item: JSON
+    as_of: datetime | None = None
+    parts: tuple[Part, ...] = ()
+    first: Message | None = None
+    rating: Rating | None = None
+    needs: frozenset[str] = EVERYTHING
+
+    def fact(self, kind: EventKind | None, *keys: str, part: Part | None = None, **more: Any) -> Fact:
+        """`ticket` is known better than what the delivery's state says."""
+        actor = more.pop("actor", None) or (actor_of(part.author) if part else Actor())
+        return Fact(
+            kind=kind,
+            keys=keys,
+            ticket_id=self.ticket_id,
+            occurred_at=(part.created_at if part else None) or self.at,
+            as_of=self.as_of,
+            ticket=self.ticket | more.pop("ticket", {}),
+            actor=actor,
+            needs=self.needs | more.pop("needs", frozenset()),
+            raw=self.raw,
+            **more,
+        )
+
+    def look(self, *, part: Part | None = None, needs: frozenset[str] = frozenset()) -> Fact:
+        """What nothing in the delivery says is found by comparing how the ticket looks now."""
+        key = f"part:{part.id}:look" if part else f"look:{self.told_as}"
+        return self.fact(None, key, part=part, needs=needs)
+
+
+def read_notification(
+    notification: Notification, told_as: str, received_at: datetime, pages: str, raw: JSON
+) -> Reading:
+    """A delivery of our workspace.
+
+    Raises:
+        RejectedError: about a conversation or ticket of an unknown shape; names the field.
+    """
+    topic = notification.topic
+    handler = TOPICS.get(topic) or DOMAINS.get(topic.partition(".")[0], UNKNOWN)
+    if isinstance(handler, str):
+        return Reading(ignored=handler)
+    told = _told(notification, told_as, received_at, pages, raw)
+    return Reading(facts=tuple(handler(told))) if told else Reading(ignored=NAMELESS)
+
+
+def _told(notification: Notification, told_as: str, received_at: datetime, pages: str, raw: JSON) -> Told | None:
+    """None where the delivery names no conversation."""
+    item, topic = notification.data.item, notification.topic
+    shared: dict[str, Any] = {"told_as": told_as, "raw": raw, "item": item}
+    if topic.startswith("ticket."):
+        nested = item.get("ticket")  # since API version 2.15 a closed ticket is nested (1.5)
+        ticket = parse(VendorTicket, nested if isinstance(nested, dict) else item)
+        return _of_ticket(ticket, pages, at=notification.created_at or ticket.updated_at or received_at, **shared)
+    if item.get("id") is None or item.get("type", "conversation") != "conversation" or topic in _LOOSELY:
+        ticket_id = named_conversation(item)
+        told = {"id": ticket_id, "url": f"{pages}{ticket_id}"}
+        return Told(ticket_id, told, notification.created_at or received_at, **shared) if ticket_id else None
+    conversation = parse(Conversation, modern(item) if is_legacy(item) else item)
+    at = notification.created_at or conversation.updated_at or received_at
+    return _of_conversation(conversation, pages, at=at, **shared)
+
+
+def _of_conversation(conversation: Conversation, pages: str, **shared: Any) -> Told:
+    told = told_conversation(conversation, pages)
+    whole = conversation.ticket is None and {"status", "customer"} <= told.keys()
+    return Told(
+        conversation.id,
+        told,
+        as_of=conversation.updated_at,
+        parts=tuple(conversation.conversation_parts),
+        first=source_message(conversation),
+        rating=conversation.conversation_rating,
+        needs=ALWAYS if whole else EVERYTHING,
+        **shared,
+    )
+
+
+def _of_ticket(ticket: VendorTicket, pages: str, **shared: Any) -> Told:
+    """A ticket does not tell its tags, nor since when the customer waits: the conversation does."""
+    return Told(
+        ticket.id,
+        told_ticket(ticket, pages),
+        as_of=ticket.updated_at,
+        parts=tuple(ticket.ticket_parts),
+        first=description_message(ticket),
+        **shared,
+    )
+
+
+def named_conversation(item: JSON) -> str | None:
+    """The conversation that an item of another shape is about (1.5): deleted ones tell `conversation_id`, attached
+    contacts an internal serialisation, tagged parts perhaps the part alone."""
+    inner = item.get("conversation")
+    inner = inner if isinstance(inner, dict) else {}
+    model = inner.get("model")
+    model = model if isinstance(model, dict) else {}
+    own = item.get("id") if item.get("type") == "conversation" else None
+    for value in (item.get("conversation_id"), inner.get("id"), inner.get("conversation_id"), model.get("id"), own):
+        with suppress(ValueError):
+            if (found := read_id(value)) is not None:
+                return found
+    return None
+
+
+# ── messages and creation ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def message_key(message_id: str) -> str:
+    return f"message:{message_id}"
+
+
+def created_fact(told: Told, message: Message | None) -> Fact:
+    """The conversation or ticket exists. A conversation that becomes a ticket later was created before."""
+    author = message.author if message else None
+    keys = [f"created:{told.ticket_id}", *([message_key(message.id)] if message else [])]
+    created_at = told.ticket.get("created_at")
+    fact = told.fact(
+        EventKind.TICKET_CREATED, *keys, actor=author, message=message, first_message=True, needs=EVERYTHING
+    )
+    return fact.model_copy(update={"occurred_at": created_at}) if created_at else fact
+
+
+def message_fact(told: Told, part: Part) -> Fact:
+    message = message_of(part)
+    return told.fact(EventKind.MESSAGE_ADDED, message_key(part.id), part=part, message=message)
+
+
+def _created(told: Told) -> list[Fact]:
+    """A customer who answers a campaign begins a conversation, and the answer is a part of it."""
+    said = (message_fact(told, part) for part in told.parts if is_message(part))
+    return [created_fact(told, told.first), *said]
+
+
+def _ticket_created(told: Told) -> list[Fact]:
+    return [created_fact(told, told.first)]
+
+
+# ── parts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _happened(status: Status | None = None) -> Handler:
+    """What a conversation's part says: in its deliveries there is the one that it is about, and no other.
+
+    Args:
+        status: what the topic says of it where no part does; of a ticket it says nothing unless it is closed.
+    """
+
+    def handle(told: Told) -> list[Fact]:
+        facts = [fact for part in told.parts for fact in _facts_of(told, part)]
+        says = status is Status.CLOSED or "status" in told.ticket
+        if status is not None and says and not any("status" in fact.changes for fact in facts):
+            facts.append(_became(told, status))
+        return facts or [told.look()]
+
+    return handle
+
+
+def _lately(about: Callable[[Part], bool]) -> Handler:
+    """What a ticket's parts say: there are all, and those count that the topic is about and that are new."""
+
+    def handle(told: Told) -> list[Fact]:
+        facts = [fact for part in _new_parts(told, about) for fact in _facts_of(told, part)]
+        return facts or [told.look()]
+
+    return handle
+
+
+def _new_parts(told: Told, about: Callable[[Part], bool]) -> list[Part]:
+    parts = sorted(filter(about, told.parts), key=lambda part: part.created_at or told.at)
+    new = [part for part in parts if (part.created_at or told.at) >= told.at - LATELY]
+    return new or parts[-1:]
+
+
+def _facts_of(told: Told, part: Part) -> Iterator[Fact]:
+    if is_message(part):
+        yield message_fact(told, part)
+    changes = _changes_of(told, part)
+    for field, change in changes.items():
+        after = {field: change.after} if field in ("status", "assignee") else {}
+        key = f"part:{part.id}:{field}"
+        yield told.fact(EventKind.TICKET_CHANGED, key, part=part, changes={field: change}, ticket=after)
+    if not changes and part.part_type in _COMPARED:
+        yield told.look(part=part, needs=frozenset({"ticket"}))
+
+
+def _changes_of(told: Told, part: Part) -> dict[str, Change]:
+    kind, changes = part.part_type or "", dict[str, Change]()
+    if kind in ("assignment", "assign_and_reopen", "default_assignment", "away_mode_assignment"):
+        changes |= _assignment(part)
+    if kind in ("open", "assign_and_reopen", "close", "snoozed"):
+        changes |= _state_change(told, kind)
+    if kind.startswith("ticket_state_updated"):
+        changes |= _ticket_state_change(told, part)
+    if kind == "priority_changed" and "priority" in told.ticket:
+        changes["priority"] = Change(after=told.ticket["priority"])
+    return changes
+
+
+def _assignment(part: Part) -> dict[str, Change]:
+    """A team is told by id, and ours has a name: that is found by comparing."""
+    given = part.assigned_to
+    if given is None or given.type == "team":
+        return {}
+    return {"assignee": Change(after={"id": given.id} if given.id else None)}
+
+
+def _state_change(told: Told, kind: str) -> dict[str, Change]:
+    """Whether a conversation is open says how a ticket stands only when it is closed."""
+    if kind == "close":
+        return {"status": Change(after=Status.CLOSED)}
+    if "status" not in told.ticket:
+        return {}
+    return {"status": Change(after=Status.ON_HOLD if kind == "snoozed" else Status.OPEN)}
+
+
+def _ticket_state_change(told: Told, part: Part) -> dict[str, Change]:
+    """A ticket's first state part repeats its state (3.3), and is no change."""
+    if part.ticket_state is None or part.ticket_state == part.previous_ticket_state:
+        return {}
+    newest = all((other.created_at or told.at) <= (part.created_at or told.at) for other in told.parts)
+    after = told.ticket.get("status") if newest else None
+    before = CATEGORIES.get(part.previous_ticket_state or "")
+    return {"status": Change(before=before, after=after or CATEGORIES.get(part.ticket_state, Status.OTHER))}
+
+
+_COMPARED = frozenset(
+    (
+        "assignment", "assign_and_reopen", "default_assignment", "away_mode_assignment", "open", "snoozed",
+        "conversation_tags_updated", "title_changed",
+    )
+)  # fmt: skip
+"""Parts that change what they do not tell."""
+
+
+# ── the rest ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _became(told: Told, status: Status) -> Fact:
+    stamp = int((told.as_of or told.at).timestamp())
+    key = f"change:{told.ticket_id}:status:{stamp}"
+    return told.fact(EventKind.TICKET_CHANGED, key, changes={"status": Change(after=status)}, ticket={"status": status})
+
+
+def _ticket_became(status: Status) -> Handler:
+    """`ticket.closed` and `ticket.resolved`: who did it stands in the newest part, if at all."""
+
+    def handle(told: Told) -> list[Fact]:
+        new = _new_parts(told, lambda part: part.part_type == "close" or _is_state(part))
+        facts = [fact for part in new for fact in _facts_of(told, part)]
+        if any("status" in fact.changes and fact.changes["status"].after is status for fact in facts):
+            return facts
+        return [*facts, _became(told, status)]
+
+    return handle
+
+
+def _is_state(part: Part) -> bool:
+    return (part.part_type or "").startswith("ticket_state_updated")
+
+
+def _tagged(told: Told) -> list[Fact]:
+    """Whether `tags_added` survives in 2.x is not known (1.5); without it, comparing finds what came."""
+    if "tags" not in told.ticket:
+        return [told.look(needs=EVERYTHING)]
+    after = told.ticket["tags"]
+    added = set(_names(told.item.get("tags_added"))) | set(_names([told.item.get("tag")]))
+    before = [tag for tag in after if tag not in added] if added else None
+    part = told.parts[-1] if told.parts else None
+    stamp = int((told.as_of or told.at).timestamp())
+    key = f"change:{told.ticket_id}:tags:{stamp}:{','.join(sorted(after))[:200]}"
+    change = Change(before=before, after=list(after))
+    fact = told.fact(EventKind.TICKET_CHANGED, key, changes={"tags": change}, actor=Actor())
+    return [fact.model_copy(update={"occurred_at": told.at}) if part else fact]
+
+
+def _names(value: object) -> Iterable[str]:
+    with suppress(RejectedError):
+        return tag_names(parse(TagList, {"tags": value}).tags)
+    return ()
+
+
+def rating_facts(told: Told) -> list[Fact]:
+    """Nothing while the customer was only asked."""
+    given = told.rating
+    if given is None or given.rating is None:
+        return []
+    asked = int(given.created_at.timestamp()) if given.created_at else 0
+    key = f"rating:{told.ticket_id}:{asked}:{given.rating}{':remark' if given.remark else ''}"
+    customer = told.ticket.get("customer") or {}
+    actor = Actor(kind=ActorKind.CUSTOMER, id=customer.get("id"))
+    fact = told.fact(EventKind.TICKET_RATED, key, rating=map_rating(given), actor=actor)
+    return [fact.model_copy(update={"occurred_at": given.updated_at}) if given.updated_at else fact]
+
+
+def _rated(told: Told) -> list[Fact]:
+    """No genuine recording is known, of tickets least of all (section 7): the rating is looked for where it may be."""
+    if told.rating is None:
+        for name in ("conversation_rating", "rating", "ticket_rating"):
+            value = told.item.get(name)
+            value = {"rating": value} if type(value) is int else value
+            if isinstance(value, dict):
+                told = replace(told, rating=parse(Rating, value))
+    return rating_facts(told) or [told.look(needs=EVERYTHING)]
+
+
+def _deleted(told: Told) -> list[Fact]:
+    told = replace(told, needs=frozenset())  # nobody can be asked any more
+    return [told.fact(EventKind.TICKET_DELETED, f"deleted:{told.ticket_id}", ticket={"status": Status.DELETED})]
+
+
+def _look(told: Told) -> list[Fact]:
+    return [told.look(needs=EVERYTHING)]
+
+
+def _said_by(*kinds: ActorKind, note: bool = False) -> Callable[[Part], bool]:
+    def about(part: Part) -> bool:
+        by = actor_of(part.author).kind
+        return is_message(part) and (part.part_type == "note") is note and (not kinds or by in kinds)
+
+    return about
+
+
+def _typed(*prefixes: str) -> Callable[[Part], bool]:
+    return lambda part: (part.part_type or "").startswith(prefixes)
+
+
+UNKNOWN = "unknown topic"
+NAMELESS = "names no conversation"
+_NOT_MODELLED = "not part of the model"
+
+DOMAINS: Mapping[str, str] = {
+    **dict.fromkeys(("contact", "user", "visitor", "lead"), "about a contact, not a ticket"),
+    "company": "about a company, not a ticket",
+    "admin": "about a teammate, not a ticket",
+    **dict.fromkeys(("ping", "job", "event", "content_stat", "call", "article"), "not about a ticket"),
+}
+"""Why topics of these domains are ignored; an unknown topic of any other domain is `UNKNOWN`."""
+
+_CONVERSATION: Mapping[str, Handler | str] = {
+    "user.created": _created,
+    "user.replied": _happened(),
+    "read": _NOT_MODELLED,
+    "rating.added": _rated,
+    "admin.assigned": _happened(),
+    "admin.open.assigned": _happened(),
+    "admin.closed": _happened(Status.CLOSED),
+    "admin.opened": _happened(Status.OPEN),
+    "admin.noted": _happened(),
+    "admin.replied": _happened(),
+    "admin.replied.translated": _happened(),  # the same part as the reply itself; whichever comes first
+    "admin.single.created": _created,
+    "admin.snoozed": _happened(Status.ON_HOLD),
+    "admin.unsnoozed": _happened(Status.OPEN),
+    "operator.replied": _happened(),
+    "priority.updated": _happened(),
+    "company.updated": _look,
+    "contact.attached": _look,
+    "contact.detached": _look,
+    "deleted": _deleted,
+}
+_TICKET: Mapping[str, Handler | str] = {
+    "created": _ticket_created,
+    "state.updated": _lately(_is_state),
+    "attribute.updated": _look,  # by its label alone, which need not be its name
+    "note.created": _lately(_said_by(note=True)),
+    "admin.assigned": _lately(_typed("assign", "default_assign", "away_mode_assign")),
+    "admin.replied": _lately(_said_by(ActorKind.AGENT, ActorKind.BOT)),
+    "admin.replied.translated": _lately(_said_by(ActorKind.AGENT, ActorKind.BOT)),
+    "admin.snoozed": _look,
+    "admin.unsnoozed": _look,
+    "team.assigned": _look,
+    "contact.attached": _look,
+    "contact.detached": _look,
+    "contact.replied": _lately(_said_by(ActorKind.CUSTOMER)),
+    "rating.provided": _rated,
+    "closed": _ticket_became(Status.CLOSED),
+    "resolved": _ticket_became(Status.SOLVED),
+}
+TOPICS: Mapping[str, Handler | str] = {
+    **{f"conversation.{name}": handler for name, handler in _CONVERSATION.items()},
+    **{f"ticket.{name}": handler for name, handler in _TICKET.items()},
+    "conversation_part.tag.created": _tagged,
+    "conversation_part.redacted": _NOT_MODELLED,
+    "ping": "Intercom's test",
+}
+"""Every topic that Intercom is known to send about conversations and tickets (1.4): what reads it, or why it is
+ignored."""
+
+_LOOSELY = frozenset({"conversation.contact.attached", "conversation.contact.detached", "conversation.deleted"})
+"""Topics whose item is none of the API's objects (1.5)."""

@@ -1,0 +1,233 @@
+"""History: conversations first, then tickets, each in the order in which they changed.
+
+A search's pages shift while they are read, whatever they are sorted by, and its rows may be old (fact sheet intercom.md
+section 6). So
+
+- a row is believed its id and its time; everything else is asked for by id, and that is what is stored;
+- each page is a search of its own, from the second of the last row on, so nothing can slip from a page that is still to
+  come to one that was read; only within one second are Intercom's cursors followed;
+- where Intercom ignores that we ask for an order (it is documented for contacts alone), its cursors are followed, and
+  what changed since that began is asked for again;
+- the next run begins a while before the last row of this one.
+
+The cursor is JSON of ours: what is searched, from when, and by which of Intercom's cursors.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal
+
+from cornerdesk import (
+    JSON,
+    Fact,
+    HistoryPage,
+    HistoryRecord,
+    Reading,
+    RejectedError,
+    SkippedRecord,
+    load_json,
+)
+from cornerdesk.wire import parse
+from pydantic import BaseModel, ConfigDict
+
+from cornerdesk_intercom.client import IntercomClient, Kind
+from cornerdesk_intercom.events import Told, created_fact, message_fact, rating_facts
+from cornerdesk_intercom.hydration import Gathered, gather, read_gathered, whole
+from cornerdesk_intercom.schemas import Found, Row
+
+PAGE = 50
+"""Rows of a search's page: larger ones have run into time-outs (section 6)."""
+
+OVERLAP = 300
+"""Seconds before the last row at which the next run begins: searches lag behind."""
+
+_KINDS: tuple[Kind, ...] = ("conversations", "tickets")
+
+
+class Place(BaseModel):
+    """Where one of the two searches is.
+
+    Attributes:
+        low: seconds since 1970: rows that changed then or later are still to come.
+        top: of the last row so far.
+        after: Intercom's cursor of the next page, where that is followed.
+        begun: since when cursors are followed because rows come in no order; None: they come in order.
+        told: rows of the second `low` that were told, as `id:time`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    low: int
+    top: int
+    after: str | None = None
+    begun: int | None = None
+    told: tuple[str, ...] = ()
+
+
+class Cursor(BaseModel):
+    """The whole of it. `done`: tickets told in this run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    now: Literal["conversations", "tickets"] = "conversations"
+    conversations: Place
+    tickets: Place
+    done: int = 0
+
+
+def first_cursor(since: datetime | None) -> Cursor:
+    low = int(since.timestamp()) if since else 0
+    place = Place(low=low, top=low)
+    return Cursor(conversations=place, tickets=place)
+
+
+async def fetch_page(client: IntercomClient, since: datetime | None, cursor: str | None) -> HistoryPage:
+    """One page of one of the two searches, each row asked for by its id."""
+    at = Cursor.model_validate_json(cursor) if cursor else first_cursor(since)
+    place: Place = getattr(at, at.now)
+    found = await client.search(at.now, _query(place), PAGE, place.after, background=True)
+    rows, unreadable = _rows(found, at.now)
+    new = [row for row in rows if _name(row) not in place.told]
+    records, skipped = await _records(client, new)
+    done = at.done + len(new)
+    following, ended = _next(place, rows, found, int(client.clock.now().timestamp()))
+    total = None if found.total_count is None else at.done + found.total_count
+    end = ended and at.now == _KINDS[-1]
+    then: Kind = _KINDS[0] if end else _KINDS[-1] if ended else at.now
+    moved = at.model_copy(update={at.now: following, "now": then, "done": 0 if end else done})
+    return HistoryPage(
+        records=records, cursor=moved.model_dump_json(), end=end, total=total, skipped=(*unreadable, *skipped)
+    )
+
+
+def _query(place: Place) -> JSON:
+    """`>` means "or equal" by the text and not by all accounts (2.3), hence one second less."""
+    return {"field": "updated_at", "operator": ">", "value": place.low - 1 if place.low else 0}
+
+
+def _rows(found: Found, kind: Kind) -> tuple[list[Row], list[SkippedRecord]]:
+    rows, skipped = list[Row](), list[SkippedRecord]()
+    for data in getattr(found, kind):
+        try:
+            rows.append(parse(Row, data))
+        except RejectedError as error:
+            skipped.append(_skipped(kind, data, str(error)))
+    return rows, skipped
+
+
+def _skipped(what: str, data: object, reason: str) -> SkippedRecord:
+    body = json.dumps(data, sort_keys=True).encode("utf-8", "replace")
+    named = data.get("id") if isinstance(data, dict) else None
+    name = str(named)[:64] if isinstance(named, str | int) and str(named).isalnum() else f"of {len(body)} bytes"
+    return SkippedRecord(key=f"{what}:{name}:unreadable", body=body, reason=reason)
+
+
+def _name(row: Row) -> str:
+    return f"{row.id}:{_seconds(row)}"
+
+
+def _seconds(row: Row) -> int:
+    return int(row.updated_at.timestamp()) if row.updated_at else 0
+
+
+def _next(place: Place, rows: Sequence[Row], found: Found, now: int) -> tuple[Place, bool]:
+    """Where the search goes on, and whether this was its last page."""
+    times = [_seconds(row) for row in rows]
+    top = max([place.top, *times])
+    ordered = place.begun is None and times == sorted(times) and (not times or times[0] >= place.low - 1)
+    if found.after is None:
+        begun = top if place.begun is None else min(top, place.begun)
+        low = max(0, begun - OVERLAP) if begun else 0
+        return Place(low=low, top=low), True
+    if ordered and times and times[-1] > place.low:
+        told = tuple(_name(row) for row in rows if _seconds(row) == times[-1])
+        return Place(low=times[-1], top=top, told=told), False
+    if ordered:
+        told = tuple(dict.fromkeys((*place.told, *map(_name, rows))))
+        return Place(low=place.low, top=top, after=found.after, told=told), False
+    if place.begun is None:  # whatever this cursor belongs to: from the beginning, and by cursors alone
+        return Place(low=place.low, top=top, begun=now), False
+    return Place(low=place.low, top=top, after=found.after, begun=place.begun), False
+
+
+async def _records(
+    client: IntercomClient, rows: Iterable[Row]
+) -> tuple[tuple[HistoryRecord, ...], tuple[SkippedRecord, ...]]:
+    """What was deleted since it was found has no record: there is nothing to tell of it any more."""
+    records, skipped = list[HistoryRecord](), list[SkippedRecord]()
+    for row in rows:
+        try:
+            found = await gather(client, row.id, background=True)
+            if found is not None:
+                records.append(record_of(row.id, found))
+        except RejectedError as error:
+            skipped.append(_skipped("conversation", {"id": row.id, "updated_at": _seconds(row)}, str(error)))
+    return tuple(records), tuple(skipped)
+
+
+def record_of(ticket_id: str, found: JSON) -> HistoryRecord:
+    """A record of what `gather` found."""
+    read = read_gathered(found)
+    as_of = int(read.as_of.timestamp()) if read.as_of else 0
+    return HistoryRecord(
+        key=f"conversation:{ticket_id}:{as_of}",
+        ticket_id=ticket_id,
+        body=json.dumps(found, separators=(",", ":")).encode("utf-8", "replace"),
+        parts=len(read.parts),
+        parts_counted=_counted(found, read),
+    )
+
+
+def _counted(found: JSON, read: Gathered) -> int | None:
+    """By the statistics, which not every conversation has; else by the list's own total, of which 500 are shown."""
+    statistics = read.conversation.statistics if read.conversation else None
+    if statistics is not None and statistics.count_conversation_parts is not None:
+        return statistics.count_conversation_parts
+    name = "conversation" if read.conversation else "ticket"
+    parts = (found.get(name) or {}).get(f"{name}_parts")
+    total = parts.get("total_count") if isinstance(parts, dict) else None
+    return total if type(total) is int and total >= 0 else None
+
+
+# ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def read_record(record: HistoryRecord, pages: str) -> Reading:
+    """That it was created, everything that was said, the rating, and how it looks now: everything else, status and
+    tags among it, is found by comparing. Past changes of those are not told: nobody says what they were before.
+
+    Raises:
+        RejectedError: a record of an unknown shape; names the field.
+    """
+    data = load_json(record.body)
+    found = read_gathered(data)
+    if not isinstance(data, dict) or (found.conversation is None and found.ticket is None):
+        raise RejectedError("the record holds neither a `conversation` nor a `ticket`")
+    all_of_it = whole(found, pages)
+    state = all_of_it.state
+    told = Told(
+        record.ticket_id,
+        state.ticket.model_dump(exclude={"id"}) | {"id": record.ticket_id},
+        at=state.as_of,
+        told_as=record.key,
+        raw={},
+        item=data,
+        as_of=state.as_of,
+        first=all_of_it.first,
+        rating=found.conversation.conversation_rating if found.conversation else None,
+    )
+    facts = [
+        created_fact(told, told.first),
+        *(message_fact(told, part) for part in all_of_it.said),
+        *rating_facts(told),
+        told.fact(None, f"state:{told.ticket_id}:{int(state.as_of.timestamp())}"),
+    ]
+    return Reading(facts=tuple(map(_complete, facts)), states=(state,))
+
+
+def _complete(fact: Fact) -> Fact:
+    """Nothing is lacking: everything was asked for."""
+    return fact.model_copy(update={"needs": frozenset()})
