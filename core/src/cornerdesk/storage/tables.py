@@ -197,3 +197,15 @@ history_tickets = Table(
     Column("counted", Integer),
     PrimaryKeyConstraint("source", "ticket"),
 )
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("source", String, nullable=False),
+    Column("what", String, nullable=False),
+    # The subscription it is about, or empty.
+    Column("subject", String, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("detail", String, nullable=False),
+    PrimaryKeyConstraint("source", "what", "subject"),
+)
