@@ -37,22 +37,33 @@ from cornerdesk.model import (
 
 
 class Capability(StrEnum):
-    """What an adapter can do. What is declared is tested; what is not declared raises `UnsupportedError`."""
+    """What an adapter can do. What is declared is tested; what is not declared raises `UnsupportedError`.
 
-    SIGNED_WEBHOOKS = "signed_webhooks"
-    BEFORE_AND_AFTER = "before_and_after"  # the vendor's deliveries tell a changed field's old value
-    RATINGS = "ratings"
-    HYDRATION = "hydration"
-    NOTE = "note"
-    TAG = "tag"
-    UNTAG = "untag"
-    ASSIGN = "assign"
-    PRIORITY = "priority"
-    STATUS = "status"
-    LOOK_UP = "look_up"  # can find out whether a write of unknown outcome took place
-    HISTORY = "history"  # backfill and reconcile: all tickets, and those that changed since a time
-    WEBHOOK_LISTING = "webhook_listing"  # the API tells which subscriptions there are
-    WEBHOOK_REGISTRATION = "webhook_registration"  # the API makes and mends subscriptions
+    `about` says it in a table for people.
+    """
+
+    about: str
+
+    def __new__(cls, value: str, about: str) -> Capability:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.about = about
+        return member
+
+    SIGNED_WEBHOOKS = "signed_webhooks", "webhooks are signed"
+    BEFORE_AND_AFTER = "before_and_after", "webhooks tell a changed field's old value"
+    RATINGS = "ratings", "ratings by customers"
+    HYDRATION = "hydration", "what a webhook lacks is fetched"
+    NOTE = "note", "add an internal note"
+    TAG = "tag", "add tags, losing nobody else's"
+    UNTAG = "untag", "remove tags"
+    ASSIGN = "assign", "assign to agents and teams"
+    PRIORITY = "priority", "set the priority"
+    STATUS = "status", "set the status"
+    LOOK_UP = "look_up", "find out whether a write without an answer took place"
+    HISTORY = "history", "backfill and reconcile"
+    WEBHOOK_LISTING = "webhook_listing", "tell which webhook subscriptions there are"
+    WEBHOOK_REGISTRATION = "webhook_registration", "make and mend webhook subscriptions"
 
 
 class SourceSettings(BaseModel):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
+from cornerdesk.adapters.interface import Adapter, Capability
 from cornerdesk.cli import console
 from cornerdesk.cli.groups import Group
 from cornerdesk.cli.options import example, installed_plugins, json_option, unread_config_option
@@ -40,6 +42,38 @@ def list_plugins(as_json: bool, strict: bool) -> None:
             click.secho(f"{'':<13}{row['problem']}", fg="red")
         else:
             click.echo(f"{'':<13}{', '.join(hook.removeprefix('cornerdesk_') for hook in row['hooks']) or 'nothing'}")
+
+
+@plugins.command(epilog=example("cornerdesk plugins capabilities --markdown"))
+@unread_config_option
+@json_option
+@click.option("--markdown", is_flag=True, help="As a table in Markdown.")
+def capabilities(as_json: bool, markdown: bool) -> None:
+    """What the adapters installed can do, each at its help desk."""
+    adapters = installed_plugins().adapters()
+    if as_json:
+        console.json_lines(
+            {"adapter": name, **{each.value: each in adapter.capabilities for each in Capability}}
+            for name, adapter in adapters.items()
+        )
+    elif markdown:
+        click.echo(capability_table(adapters), nl=False)
+    else:
+        for name, adapter in adapters.items():
+            click.secho(name, bold=True)
+            for each in Capability:
+                able = each in adapter.capabilities
+                click.secho(f"  {'yes' if able else 'no ':<4} {each.about}", dim=not able)
+
+
+def capability_table(adapters: Mapping[str, type[Adapter]]) -> str:
+    """What each adapter can do, as a table in Markdown."""
+    names = sorted(adapters)
+    rows = [["can", *names], ["---", *(":-:" for _ in names)]]
+    rows += [
+        [each.about, *("yes" if each in adapters[name].capabilities else "" for name in names)] for each in Capability
+    ]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 @plugins.command(epilog=example("cornerdesk plugins check my_package.my_plugin"))
