@@ -29,6 +29,7 @@ from cornerdesk.sources import open_adapters
 from cornerdesk.storage import tables
 from cornerdesk.storage.transaction import Transaction
 from cornerdesk.store import Store, open_store
+from cornerdesk.subscriptions.watch import Watch, WatchMetrics
 
 log = structlog.get_logger()
 
@@ -46,6 +47,7 @@ class Runtime:
     inbox: Inbox = field(init=False)
     receiver: Receiver = field(init=False)
     reconciler: Reconciler = field(init=False)
+    watch_metrics: WatchMetrics = field(init=False)
 
     def __post_init__(self) -> None:
         configuration, clock = self.store.configuration, self.store.clock
@@ -54,6 +56,7 @@ class Runtime:
             self.adapters, self.inbox, clock, configuration.server.max_body, registry=self.registry
         )
         self.reconciler = Reconciler(self.store.storage, self.adapters, self.store.jobs, clock)
+        self.watch_metrics = WatchMetrics(self.store.storage, self.adapters, self.registry, self.receiver.seen)
 
     async def work(self, stop: asyncio.Event) -> None:
         """Process deliveries and do effects until `stop` is set."""
@@ -82,6 +85,7 @@ class Runtime:
         store.jobs.handle("effects", executor.handle)
         register_housekeeping(store)
         register_reconciling(store, self.reconciler)
+        Watch(self.adapters, store.configuration, store.storage, store.clock).register(store.jobs)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(keep_directory_fresh(self.directory, stop))
             await store.jobs.run(stop)

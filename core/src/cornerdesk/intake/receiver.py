@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -74,6 +75,10 @@ class Receiver:
         self._clock = clock
         self._max_body = max_body
         self._metrics = ReceiverMetrics(registry)
+
+    def seen(self, source: str, at: datetime) -> None:
+        """Note that a delivery of this source was stored, here or by another process."""
+        self._metrics.seen(source, at)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

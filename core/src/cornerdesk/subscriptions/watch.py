@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Protocol
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -75,10 +74,6 @@ def _tell(source: str, news: News) -> None:
         log.info("source_trouble_over", source=source, finding=what)
 
 
-class _Seen(Protocol):
-    def seen(self, source: str, at: datetime) -> None: ...
-
-
 class WatchMetrics(Collector):
     """What the last examination found, whichever process made it, and when each source was last heard of.
 
@@ -86,7 +81,13 @@ class WatchMetrics(Collector):
         seen: is told of what other processes, or this one before it was started anew, have stored.
     """
 
-    def __init__(self, storage: Storage, sources: Mapping[str, Adapter], registry: CollectorRegistry, seen: _Seen):
+    def __init__(
+        self,
+        storage: Storage,
+        sources: Iterable[str],
+        registry: CollectorRegistry,
+        seen: Callable[[str, datetime], None],
+    ) -> None:
         self._storage = storage
         self._sources = sorted(sources)
         self._seen = seen
@@ -118,7 +119,7 @@ class WatchMetrics(Collector):
         async with self._storage.reading() as tx:
             for source in self._sources:
                 if (last := await last_delivery(tx, source)) is not None:
-                    self._seen.seen(source, last)
+                    self._seen(source, last)
 
     def _family(self) -> GaugeMetricFamily:
         return GaugeMetricFamily(

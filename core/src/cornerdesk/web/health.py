@@ -37,6 +37,7 @@ def health_routes(runtime: Runtime) -> list[Route]:
         return JSONResponse(detail, status_code=503 if problem else 200)
 
     async def metrics(request: Request) -> Response:
+        await runtime.watch_metrics.refresh()
         return Response(generate_latest(runtime.registry), media_type=CONTENT_TYPE_LATEST)
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
