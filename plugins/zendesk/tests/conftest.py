@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from cornerdesk_zendesk.adapter import ZendeskAdapter
-from cornerdesk_zendesk.standin import StandIn
+from cornerdesk_zendesk.standin import ZendeskStandIn
 from cornerdesk_zendesk.testing import SECRET, make_settings
 
 
@@ -24,16 +24,16 @@ class Pauses:
 
 
 @pytest.fixture
-async def standin() -> AsyncIterator[StandIn]:
+async def standin() -> AsyncIterator[ZendeskStandIn]:
     """A stand-in that keeps its webhooks to itself; `base_url` is its address."""
-    made = StandIn(secret=SECRET)
+    made = ZendeskStandIn(secret=SECRET)
     async with made.serving() as url:
         made.base_url = url  # type: ignore[attr-defined]
         yield made
 
 
 @pytest.fixture
-async def connect(standin: StandIn) -> AsyncIterator[Callable[..., ZendeskAdapter]]:
+async def connect(standin: ZendeskStandIn) -> AsyncIterator[Callable[..., ZendeskAdapter]]:
     """Makes adapters that talk to the stand-in."""
     made: list[ZendeskAdapter] = []
 

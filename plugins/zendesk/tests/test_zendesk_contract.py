@@ -16,7 +16,7 @@ import httpx
 import pytest
 from cornerdesk import Priority, Status
 from cornerdesk_zendesk.adapter import ZendeskAdapter
-from cornerdesk_zendesk.standin import StandIn
+from cornerdesk_zendesk.standin import ZendeskStandIn
 from cornerdesk_zendesk.testing import make_settings
 from jsonschema import Draft4Validator
 from ruamel.yaml import YAML
@@ -103,7 +103,7 @@ def spec() -> Spec:
 class Recorder(httpx.AsyncBaseTransport):
     """Passes requests on to the stand-in and keeps them with their answers."""
 
-    def __init__(self, standin: StandIn) -> None:
+    def __init__(self, standin: ZendeskStandIn) -> None:
         self._inner = httpx.ASGITransport(standin.app)
         self.calls: list[Call] = []
 
@@ -117,7 +117,7 @@ class Recorder(httpx.AsyncBaseTransport):
 @pytest.fixture
 async def calls() -> AsyncIterator[list[Call]]:
     """Everything that the adapter can do, once."""
-    standin = StandIn()
+    standin = ZendeskStandIn()
     recorder = Recorder(standin)
     adapter = ZendeskAdapter("support", make_settings(), transport=recorder)
     ticket = str(standin.open_ticket("Export", "It stops.", organization="Example", fields={"Plan": "pro"}))

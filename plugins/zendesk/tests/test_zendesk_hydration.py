@@ -16,10 +16,10 @@ from cornerdesk import (
     Status,
 )
 from cornerdesk_zendesk.adapter import ZendeskAdapter
-from cornerdesk_zendesk.standin import Fault, StandIn
+from cornerdesk_zendesk.standin import Fault, ZendeskStandIn
 
 
-def opened(standin: StandIn) -> str:
+def opened(standin: ZendeskStandIn) -> str:
     ticket = standin.open_ticket(
         "Export stops",
         "We will cancel.",
@@ -37,7 +37,7 @@ def opened(standin: StandIn) -> str:
     return str(ticket)
 
 
-async def test_a_ticket_is_fetched_whole(standin: StandIn, adapter: ZendeskAdapter) -> None:
+async def test_a_ticket_is_fetched_whole(standin: ZendeskStandIn, adapter: ZendeskAdapter) -> None:
     ticket_id = opened(standin)
     state = await adapter.fetch_ticket(ticket_id)
     ticket = state.ticket
@@ -57,7 +57,7 @@ async def test_a_ticket_is_fetched_whole(standin: StandIn, adapter: ZendeskAdapt
     assert state.people[ticket.assignee.id].kind is ActorKind.AGENT
 
 
-async def test_the_first_message_comes_with_its_real_id(standin: StandIn, adapter: ZendeskAdapter) -> None:
+async def test_the_first_message_comes_with_its_real_id(standin: ZendeskStandIn, adapter: ZendeskAdapter) -> None:
     ticket_id = opened(standin)
     state = await adapter.fetch_ticket(ticket_id)
     comment = standin.desk.tickets[int(ticket_id)].comments[0]
@@ -69,7 +69,7 @@ async def test_the_first_message_comes_with_its_real_id(standin: StandIn, adapte
 
 
 async def test_the_customer_waits_since_their_first_word_after_our_last(
-    standin: StandIn, adapter: ZendeskAdapter
+    standin: ZendeskStandIn, adapter: ZendeskAdapter
 ) -> None:
     ticket = opened(standin)
     standin.comment(ticket, "Please wait.", by="agent")
@@ -83,7 +83,7 @@ async def test_the_customer_waits_since_their_first_word_after_our_last(
     assert (await adapter.fetch_ticket(str(ticket))).ticket.waiting_since is None
 
 
-async def test_two_requests_are_enough_once_names_are_known(standin: StandIn, adapter: ZendeskAdapter) -> None:
+async def test_two_requests_are_enough_once_names_are_known(standin: ZendeskStandIn, adapter: ZendeskAdapter) -> None:
     ticket_id = opened(standin)
     await adapter.fetch_ticket(ticket_id)
     before = len(standin.api.requests)
@@ -92,7 +92,7 @@ async def test_two_requests_are_enough_once_names_are_known(standin: StandIn, ad
 
 
 async def test_a_long_ticket_is_counted_and_its_latest_messages_are_told(
-    standin: StandIn, adapter: ZendeskAdapter
+    standin: ZendeskStandIn, adapter: ZendeskAdapter
 ) -> None:
     ticket = opened(standin)
     for number in range(120):
@@ -105,7 +105,7 @@ async def test_a_long_ticket_is_counted_and_its_latest_messages_are_told(
 
 
 async def test_people_and_company_are_asked_for_where_they_do_not_come_along(
-    standin: StandIn, adapter: ZendeskAdapter
+    standin: ZendeskStandIn, adapter: ZendeskAdapter
 ) -> None:
     ticket_id = opened(standin)
     standin.api.side_loads = False
@@ -116,7 +116,7 @@ async def test_people_and_company_are_asked_for_where_they_do_not_come_along(
     assert state.ticket.account.name == "Example Ltd"
 
 
-async def test_a_company_that_we_may_not_see_is_an_id(standin: StandIn, adapter: ZendeskAdapter) -> None:
+async def test_a_company_that_we_may_not_see_is_an_id(standin: ZendeskStandIn, adapter: ZendeskAdapter) -> None:
     ticket_id = opened(standin)
     standin.api.side_loads = False
     standin.faults.append(Fault(status=403, path="/organizations/"))
@@ -126,7 +126,7 @@ async def test_a_company_that_we_may_not_see_is_an_id(standin: StandIn, adapter:
 
 
 async def test_a_new_fields_title_is_found_at_the_next_reading(
-    standin: StandIn, connect: Callable[..., ZendeskAdapter]
+    standin: ZendeskStandIn, connect: Callable[..., ZendeskAdapter]
 ) -> None:
     time = [0.0]
     adapter = connect()
@@ -138,7 +138,7 @@ async def test_a_new_fields_title_is_found_at_the_next_reading(
     assert (await adapter.fetch_ticket(ticket_id)).ticket.fields["Region"] == "north"
 
 
-async def test_a_status_of_the_accounts_own_is_its_label(standin: StandIn, adapter: ZendeskAdapter) -> None:
+async def test_a_status_of_the_accounts_own_is_its_label(standin: ZendeskStandIn, adapter: ZendeskAdapter) -> None:
     ticket_id = opened(standin)
     standin.api.custom_statuses = {360777: "Waiting for parts"}
     standin.desk.tickets[int(ticket_id)].custom_status_id = 360777
@@ -152,40 +152,40 @@ async def test_a_ticket_that_is_not_there_is_rejected(adapter: ZendeskAdapter, t
         await adapter.fetch_ticket(ticket_id)
 
 
-async def test_a_deleted_ticket_is_gone(standin: StandIn, adapter: ZendeskAdapter) -> None:
+async def test_a_deleted_ticket_is_gone(standin: ZendeskStandIn, adapter: ZendeskAdapter) -> None:
     ticket_id = opened(standin)
     standin.delete(ticket_id)
     with pytest.raises(ApiRejectedError, match="RecordNotFound"):
         await adapter.fetch_ticket(ticket_id)
 
 
-async def test_a_busy_zendesk_is_waited_for(standin: StandIn, adapter: ZendeskAdapter) -> None:
+async def test_a_busy_zendesk_is_waited_for(standin: ZendeskStandIn, adapter: ZendeskAdapter) -> None:
     ticket_id = opened(standin)
     standin.faults += [Fault(status=429, retry_after="0"), Fault(status=503), Fault(kind="drop", path="/comments")]
     assert (await adapter.fetch_ticket(ticket_id)).ticket.id == ticket_id
 
 
-async def test_a_page_of_html_is_no_ticket(standin: StandIn, adapter: ZendeskAdapter) -> None:
+async def test_a_page_of_html_is_no_ticket(standin: ZendeskStandIn, adapter: ZendeskAdapter) -> None:
     ticket_id = opened(standin)
     standin.faults.append(Fault(status=200, body="<html>maintenance</html>"))
     with pytest.raises(RetryableError, match="instead of JSON"):
         await adapter.fetch_ticket(ticket_id)
 
 
-async def test_who_we_are_is_asked_once(standin: StandIn, adapter: ZendeskAdapter) -> None:
+async def test_who_we_are_is_asked_once(standin: ZendeskStandIn, adapter: ZendeskAdapter) -> None:
     assert await adapter.own_user_id() == str(standin.desk.own.id)
     assert "user" in await adapter.check()
     assert [path for _, path in standin.api.requests] == ["/api/v2/users/me"]
 
 
-async def test_nobody_is_no_way_to_sign_in(standin: StandIn, adapter: ZendeskAdapter) -> None:
+async def test_nobody_is_no_way_to_sign_in(standin: ZendeskStandIn, adapter: ZendeskAdapter) -> None:
     standin.faults.append(Fault(status=200, path="/users/me", body='{"user": {"id": null, "role": "end-user"}}'))
     with pytest.raises(CredentialsError, match="does not know us"):
         await adapter.check()
 
 
 async def test_a_ticket_whose_comments_and_people_we_may_not_list_is_fetched_all_the_same(
-    standin: StandIn, adapter: ZendeskAdapter
+    standin: ZendeskStandIn, adapter: ZendeskAdapter
 ) -> None:
     ticket_id = opened(standin)
     standin.faults += [

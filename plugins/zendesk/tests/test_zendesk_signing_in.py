@@ -11,7 +11,7 @@ import pytest
 import structlog
 from cornerdesk import CredentialsError, MemoryCredentials, RetryableError
 from cornerdesk_zendesk.adapter import ZendeskAdapter
-from cornerdesk_zendesk.standin import Credentials, Fault, StandIn
+from cornerdesk_zendesk.standin import Credentials, Fault, ZendeskStandIn
 from cornerdesk_zendesk.testing import NOW, make_settings
 
 Connect = Callable[..., ZendeskAdapter]
@@ -25,14 +25,16 @@ class Time:
         return self.at
 
 
-async def test_a_token_is_fetched_when_first_needed_and_once(standin: StandIn, adapter: ZendeskAdapter) -> None:
+async def test_a_token_is_fetched_when_first_needed_and_once(standin: ZendeskStandIn, adapter: ZendeskAdapter) -> None:
     ticket = str(standin.open_ticket("a", "b"))
     assert standin.api.tokens_given == 0
     await asyncio.gather(*(adapter.fetch_ticket(ticket) for _ in range(10)))
     assert standin.api.tokens_given == 1
 
 
-async def test_a_refused_token_is_renewed_once_for_all_who_wait(standin: StandIn, adapter: ZendeskAdapter) -> None:
+async def test_a_refused_token_is_renewed_once_for_all_who_wait(
+    standin: ZendeskStandIn, adapter: ZendeskAdapter
+) -> None:
     ticket = str(standin.open_ticket("a", "b"))
     await adapter.check()
     standin.api.revoke_tokens()
@@ -41,7 +43,7 @@ async def test_a_refused_token_is_renewed_once_for_all_who_wait(standin: StandIn
     assert standin.notes(ticket) == 6
 
 
-async def test_a_token_is_renewed_before_its_time_is_up(standin: StandIn, connect: Connect) -> None:
+async def test_a_token_is_renewed_before_its_time_is_up(standin: ZendeskStandIn, connect: Connect) -> None:
     standin.api.tokens.lifetime = 300.0
     adapter, time = connect(), Time()
     tokens: Any = adapter._client.tokens
@@ -55,14 +57,16 @@ async def test_a_token_is_renewed_before_its_time_is_up(standin: StandIn, connec
     assert standin.api.tokens_given == 2
 
 
-async def test_a_token_that_stays_refused_is_an_error_and_no_loop(standin: StandIn, adapter: ZendeskAdapter) -> None:
+async def test_a_token_that_stays_refused_is_an_error_and_no_loop(
+    standin: ZendeskStandIn, adapter: ZendeskAdapter
+) -> None:
     standin.faults.append(Fault(status=401, path="/api/", times=99))
     with pytest.raises(CredentialsError):
         await adapter.check()
     assert standin.api.tokens_given == 2
 
 
-async def test_a_wrong_client_is_told_without_its_secret(standin: StandIn, connect: Connect) -> None:
+async def test_a_wrong_client_is_told_without_its_secret(standin: ZendeskStandIn, connect: Connect) -> None:
     standin.api.credentials = Credentials(client_id="cd", client_secret="right")
     with pytest.raises(CredentialsError) as refused:
         await connect().check()
@@ -70,13 +74,15 @@ async def test_a_wrong_client_is_told_without_its_secret(standin: StandIn, conne
     assert "client-secret" not in str(refused.value)
 
 
-async def test_a_token_endpoint_that_is_down_is_no_wrong_client(standin: StandIn, adapter: ZendeskAdapter) -> None:
+async def test_a_token_endpoint_that_is_down_is_no_wrong_client(
+    standin: ZendeskStandIn, adapter: ZendeskAdapter
+) -> None:
     standin.faults.append(Fault(status=503, path="/oauth", times=99))
     with pytest.raises(RetryableError):
         await adapter.check()
 
 
-async def test_a_token_made_elsewhere_is_used_until_it_is_refused(standin: StandIn, connect: Connect) -> None:
+async def test_a_token_made_elsewhere_is_used_until_it_is_refused(standin: ZendeskStandIn, connect: Connect) -> None:
     token = standin.api.new_token()["access_token"]
     adapter = connect(oauth={"access_token": token})
     await adapter.check()
@@ -85,7 +91,7 @@ async def test_a_token_made_elsewhere_is_used_until_it_is_refused(standin: Stand
         await adapter.fetch_ticket("1")
 
 
-async def test_an_api_token_signs_in_with_a_warning(standin: StandIn, connect: Connect) -> None:
+async def test_an_api_token_signs_in_with_a_warning(standin: ZendeskStandIn, connect: Connect) -> None:
     standin.api.credentials = Credentials(email="ada@example.com", api_token="t")
     with structlog.testing.capture_logs() as logs:
         adapter = connect(oauth=None, email="ada@example.com", api_token="t")
@@ -101,7 +107,7 @@ def refreshing(connect: Connect, first: str, store: MemoryCredentials) -> Zendes
     return adapter
 
 
-async def test_a_refreshed_pair_outlives_the_adapter(standin: StandIn, connect: Connect) -> None:
+async def test_a_refreshed_pair_outlives_the_adapter(standin: ZendeskStandIn, connect: Connect) -> None:
     first, store = standin.api.new_token()["refresh_token"], MemoryCredentials()
     await refreshing(connect, first, store).check()
     standin.api.revoke_tokens()
@@ -109,7 +115,7 @@ async def test_a_refreshed_pair_outlives_the_adapter(standin: StandIn, connect: 
     assert standin.api.tokens_given == 3
 
 
-async def test_two_who_share_a_store_refresh_once(standin: StandIn, connect: Connect) -> None:
+async def test_two_who_share_a_store_refresh_once(standin: ZendeskStandIn, connect: Connect) -> None:
     first, store = standin.api.new_token()["refresh_token"], MemoryCredentials()
     one, other = refreshing(connect, first, store), refreshing(connect, first, store)
     await asyncio.gather(one.check(), other.check())

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from cornerdesk import Delivery, EventKind
 from cornerdesk_zendesk.adapter import ZendeskAdapter
-from cornerdesk_zendesk.standin import StandIn
+from cornerdesk_zendesk.standin import ZendeskStandIn
 from cornerdesk_zendesk.testing import SECRET, make_settings
 from cornerdesk_zendesk.webhooks import INVOCATION
 
@@ -39,8 +39,8 @@ def receiver() -> Receiver:
 
 
 @pytest.fixture
-async def sending(receiver: Receiver) -> AsyncIterator[StandIn]:
-    standin = StandIn(
+async def sending(receiver: Receiver) -> AsyncIterator[ZendeskStandIn]:
+    standin = ZendeskStandIn(
         receiver="http://receiver.example/webhooks/support",
         secret=SECRET,
         retry_wait=0.001,
@@ -50,7 +50,7 @@ async def sending(receiver: Receiver) -> AsyncIterator[StandIn]:
     await standin.sender.aclose()
 
 
-async def test_its_webhooks_are_signed_and_tell_what_happened(sending: StandIn, receiver: Receiver) -> None:
+async def test_its_webhooks_are_signed_and_tell_what_happened(sending: ZendeskStandIn, receiver: Receiver) -> None:
     ticket = sending.open_ticket("Export stops", "We will cancel.", tags=["vip"])
     sending.comment(ticket, "Hello?")
     sending.change(ticket, status="pending", priority="high", add_tags=["a"], fields={"Plan": "pro"})
@@ -68,7 +68,7 @@ async def test_its_webhooks_are_signed_and_tell_what_happened(sending: StandIn, 
     assert kinds.count(EventKind.TICKET_RATED) == 1
 
 
-async def test_its_bodies_have_the_recorded_form(sending: StandIn, receiver: Receiver) -> None:
+async def test_its_bodies_have_the_recorded_form(sending: ZendeskStandIn, receiver: Receiver) -> None:
     sending.open_ticket("Export stops", "Größe: „viel“")
     await sending.settled()
     body = receiver.deliveries[0].body
@@ -96,7 +96,7 @@ async def test_its_bodies_have_the_recorded_form(sending: StandIn, receiver: Rec
     ],
 )
 async def test_it_tries_again_as_zendesk_does(
-    sending: StandIn, receiver: Receiver, answers: list[tuple[int, str | None]], attempts: int, state: str
+    sending: ZendeskStandIn, receiver: Receiver, answers: list[tuple[int, str | None]], attempts: int, state: str
 ) -> None:
     waits: list[float] = []
 
@@ -111,7 +111,9 @@ async def test_it_tries_again_as_zendesk_does(
     assert len({delivery.headers[INVOCATION] for delivery in receiver.deliveries}) == 1
 
 
-async def test_a_second_sending_keeps_the_event_and_not_the_invocation(sending: StandIn, receiver: Receiver) -> None:
+async def test_a_second_sending_keeps_the_event_and_not_the_invocation(
+    sending: ZendeskStandIn, receiver: Receiver
+) -> None:
     sending.open_ticket("a", "b")
     sending.redeliver(last=1)
     await sending.settled()
@@ -121,7 +123,7 @@ async def test_a_second_sending_keeps_the_event_and_not_the_invocation(sending: 
     assert len({delivery.headers[INVOCATION] for delivery in receiver.deliveries}) == 3
 
 
-async def test_its_triggers_are_ours(sending: StandIn, receiver: Receiver) -> None:
+async def test_its_triggers_are_ours(sending: ZendeskStandIn, receiver: Receiver) -> None:
     ticket = sending.open_ticket("a", "b")
     await sending.settled()
     sending.deliver_trigger(ticket)
@@ -131,7 +133,7 @@ async def test_its_triggers_are_ours(sending: StandIn, receiver: Receiver) -> No
 
 
 @pytest.mark.parametrize("header", [None, "Bearer made-up", "Basic bWFkZTp1cA==", "Digest x"])
-async def test_nobody_gets_in_without_credentials(standin: StandIn, header: str | None) -> None:
+async def test_nobody_gets_in_without_credentials(standin: ZendeskStandIn, header: str | None) -> None:
     ticket = standin.open_ticket("a", "b")
     transport = httpx.ASGITransport(standin.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk.example") as http:
@@ -139,7 +141,7 @@ async def test_nobody_gets_in_without_credentials(standin: StandIn, header: str 
     assert answer.status_code == 401
 
 
-async def test_its_tag_calls_are_as_odd_as_zendesks(standin: StandIn) -> None:
+async def test_its_tag_calls_are_as_odd_as_zendesks(standin: ZendeskStandIn) -> None:
     ticket = standin.open_ticket("a", "b", tags=["one"])
     headers = {"authorization": f"Bearer {standin.api.new_token()['access_token']}"}
     transport = httpx.ASGITransport(standin.app)
@@ -156,7 +158,7 @@ async def test_its_tag_calls_are_as_odd_as_zendesks(standin: StandIn) -> None:
 
 
 async def test_too_many_requests_are_turned_away() -> None:
-    standin = StandIn(rate_limit=1)
+    standin = ZendeskStandIn(rate_limit=1)
     headers = {"authorization": f"Bearer {standin.api.new_token()['access_token']}"}
     transport = httpx.ASGITransport(standin.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk.example", headers=headers) as http:

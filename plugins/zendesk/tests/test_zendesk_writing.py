@@ -20,16 +20,16 @@ from cornerdesk import (
 )
 from cornerdesk.adapters.echo import hints_of
 from cornerdesk_zendesk.adapter import ZendeskAdapter
-from cornerdesk_zendesk.standin import Fault, StandIn
+from cornerdesk_zendesk.standin import Fault, ZendeskStandIn
 from cornerdesk_zendesk.testing import make_delivery, make_settings
 
 
 @pytest.fixture
-def ticket(standin: StandIn) -> str:
+def ticket(standin: ZendeskStandIn) -> str:
     return str(standin.open_ticket("Export stops", "We will cancel.", tags=["beta"]))
 
 
-def echoes(standin: StandIn, adapter: ZendeskAdapter, since: int) -> frozenset[str]:
+def echoes(standin: ZendeskStandIn, adapter: ZendeskAdapter, since: int) -> frozenset[str]:
     """Every hint in the deliveries that tell of what was done since."""
     hints: frozenset[str] = frozenset()
     for sent in standin.sent[since:]:
@@ -38,7 +38,9 @@ def echoes(standin: StandIn, adapter: ZendeskAdapter, since: int) -> frozenset[s
     return hints
 
 
-async def test_a_note_is_internal_and_its_echo_is_known(standin: StandIn, adapter: ZendeskAdapter, ticket: str) -> None:
+async def test_a_note_is_internal_and_its_echo_is_known(
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str
+) -> None:
     since = len(standin.sent)
     receipt = await adapter.add_note(ticket, "The CEO knows.\n--\n> as told", "m-1")
     comment = standin.desk.tickets[int(ticket)].comments[-1]
@@ -51,7 +53,7 @@ async def test_a_note_is_internal_and_its_echo_is_known(standin: StandIn, adapte
 
 @pytest.mark.parametrize("kind", ["drop_after", "drop", "status_after", "status"])
 async def test_a_note_of_unknown_outcome_is_looked_up_and_never_repeated(
-    standin: StandIn, adapter: ZendeskAdapter, ticket: str, kind: str
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str, kind: str
 ) -> None:
     await adapter.check()
     standin.faults.append(Fault(kind=kind, method="PUT", status=502))  # type: ignore[arg-type]
@@ -75,7 +77,7 @@ async def test_a_note_that_never_left_may_simply_be_tried_again(ticket: str) -> 
 
 
 async def test_a_busy_zendesk_takes_no_note_and_names_the_wait(
-    standin: StandIn, adapter: ZendeskAdapter, ticket: str
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str
 ) -> None:
     standin.faults.append(Fault(method="PUT", status=429, retry_after="17"))
     with pytest.raises(RetryableError) as raised:
@@ -86,14 +88,16 @@ async def test_a_busy_zendesk_takes_no_note_and_names_the_wait(
 
 
 async def test_an_answer_that_is_no_receipt_leaves_the_outcome_unknown(
-    standin: StandIn, adapter: ZendeskAdapter, ticket: str
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str
 ) -> None:
     standin.faults.append(Fault(kind="status_after", method="PUT", status=200, body="<html>"))
     with pytest.raises(UnknownOutcomeError):
         await adapter.add_note(ticket, "x", "m")
 
 
-async def test_a_closed_ticket_is_refused_for_good(standin: StandIn, adapter: ZendeskAdapter, ticket: str) -> None:
+async def test_a_closed_ticket_is_refused_for_good(
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str
+) -> None:
     standin.set_status(ticket, "closed")
     for write in (
         adapter.add_note(ticket, "x", "m"),
@@ -105,13 +109,13 @@ async def test_a_closed_ticket_is_refused_for_good(standin: StandIn, adapter: Ze
         assert rejected.value.status == 422
 
 
-async def test_a_deleted_ticket_is_refused(standin: StandIn, adapter: ZendeskAdapter, ticket: str) -> None:
+async def test_a_deleted_ticket_is_refused(standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str) -> None:
     standin.delete(ticket)
     with pytest.raises(ApiRejectedError, match="404"):
         await adapter.add_note(ticket, "x", "m")
 
 
-async def test_tags_are_added_to_those_of_others(standin: StandIn, adapter: ZendeskAdapter, ticket: str) -> None:
+async def test_tags_are_added_to_those_of_others(standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str) -> None:
     since = len(standin.sent)
     receipt = await adapter.add_tags(ticket, ("VIP", "exec watch"), "m")
     assert standin.desk.tickets[int(ticket)].tags == ["beta", "exec_watch", "vip"]
@@ -120,14 +124,14 @@ async def test_tags_are_added_to_those_of_others(standin: StandIn, adapter: Zend
 
 
 async def test_tags_that_are_there_already_are_not_written(
-    standin: StandIn, adapter: ZendeskAdapter, ticket: str
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str
 ) -> None:
     await adapter.add_tags(ticket, ("beta",), "m")
     assert standin.writes == []
 
 
 async def test_a_tag_that_somebody_adds_meanwhile_is_kept(
-    standin: StandIn, adapter: ZendeskAdapter, ticket: str
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str
 ) -> None:
     async def write_in_between(tag: str) -> None:
         while len(standin.api.requests) < 2:  # our reading, and then somebody is faster than our writing
@@ -145,7 +149,7 @@ async def test_a_tag_that_somebody_adds_meanwhile_is_kept(
     ) == 2
 
 
-async def test_many_taggers_at_once_lose_nothing(standin: StandIn, adapter: ZendeskAdapter, ticket: str) -> None:
+async def test_many_taggers_at_once_lose_nothing(standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str) -> None:
     tags = [f"tag{number}" for number in range(6)]
 
     async def insist(tag: str) -> None:
@@ -162,7 +166,7 @@ async def test_many_taggers_at_once_lose_nothing(standin: StandIn, adapter: Zend
 
 
 async def test_a_ticket_that_changes_all_the_time_is_left_for_later(
-    standin: StandIn, adapter: ZendeskAdapter, ticket: str
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str
 ) -> None:
     standin.faults.append(Fault(method="PUT", path="/tags", status=409, times=99))
     with pytest.raises(RetryableError, match="changed by others"):
@@ -170,20 +174,22 @@ async def test_a_ticket_that_changes_all_the_time_is_left_for_later(
     assert standin.faults[0].times == 99 - 4
 
 
-async def test_an_unanswered_tag_is_simply_repeated(standin: StandIn, adapter: ZendeskAdapter, ticket: str) -> None:
+async def test_an_unanswered_tag_is_simply_repeated(
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str
+) -> None:
     standin.faults.append(Fault(kind="drop_after", method="PUT", path="/tags"))
     await adapter.add_tags(ticket, ("vip",), "m")
     assert standin.desk.tickets[int(ticket)].tags == ["beta", "vip"]
 
 
-async def test_removing_tags_touches_no_other(standin: StandIn, adapter: ZendeskAdapter, ticket: str) -> None:
+async def test_removing_tags_touches_no_other(standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str) -> None:
     receipt = await adapter.remove_tags(ticket, ("beta", "never there"), "m")
     assert standin.desk.tickets[int(ticket)].tags == []
     assert tag_hint("beta", added=False) in receipt.echoes
 
 
 async def test_an_answer_without_body_is_enough_when_tags_go(
-    standin: StandIn, adapter: ZendeskAdapter, ticket: str
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str
 ) -> None:
     standin.faults.append(Fault(kind="status_after", method="DELETE", status=204, body=""))
     await adapter.remove_tags(ticket, ("beta",), "m")
@@ -192,7 +198,7 @@ async def test_an_answer_without_body_is_enough_when_tags_go(
 
 @pytest.mark.parametrize("by", ["id", "email"])
 async def test_a_ticket_is_assigned_to_agent_and_team(
-    standin: StandIn, adapter: ZendeskAdapter, ticket: str, by: str
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str, by: str
 ) -> None:
     agent, since = standin.desk.agent, len(standin.sent)
     receipt = await adapter.assign(ticket, str(agent.id) if by == "id" else agent.email, "tier 2", "m")
@@ -204,7 +210,7 @@ async def test_a_ticket_is_assigned_to_agent_and_team(
     assert field_hint("assignee", agent.id) in echoes(standin, adapter, since)
 
 
-async def test_who_cannot_be_found_is_named(standin: StandIn, adapter: ZendeskAdapter, ticket: str) -> None:
+async def test_who_cannot_be_found_is_named(standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str) -> None:
     with pytest.raises(RejectedError, match="Support, Tier 2"):
         await adapter.assign(ticket, None, "Tier 3", "m")
     with pytest.raises(RejectedError, match="neither"):
@@ -215,7 +221,9 @@ async def test_who_cannot_be_found_is_named(standin: StandIn, adapter: ZendeskAd
         await adapter.assign(ticket, "nobody@example.com", None, "m")
 
 
-async def test_a_new_group_is_found_without_a_restart(standin: StandIn, adapter: ZendeskAdapter, ticket: str) -> None:
+async def test_a_new_group_is_found_without_a_restart(
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str
+) -> None:
     time = [0.0]
     adapter._client._monotonic = lambda: time[0]
     await adapter.assign(ticket, None, "Support", "m")
@@ -226,7 +234,7 @@ async def test_a_new_group_is_found_without_a_restart(standin: StandIn, adapter:
 
 
 async def test_priority_and_status_are_set_and_recognised(
-    standin: StandIn, adapter: ZendeskAdapter, ticket: str
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str
 ) -> None:
     since = len(standin.sent)
     hints = {*(await adapter.set_priority(ticket, Priority.URGENT, "m")).echoes}
@@ -238,7 +246,7 @@ async def test_priority_and_status_are_set_and_recognised(
 
 
 async def test_a_lost_answer_to_setting_a_value_is_simply_repeated(
-    standin: StandIn, adapter: ZendeskAdapter, ticket: str
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str
 ) -> None:
     standin.faults.append(Fault(kind="drop_after", method="PUT"))
     receipt = await adapter.set_priority(ticket, Priority.URGENT, "m")
@@ -251,7 +259,9 @@ async def test_a_status_that_cannot_be_set_is_unsupported(adapter: ZendeskAdapte
         await adapter.set_status(ticket, status, "m")
 
 
-async def test_refused_credentials_stop_everything(standin: StandIn, adapter: ZendeskAdapter, ticket: str) -> None:
+async def test_refused_credentials_stop_everything(
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str
+) -> None:
     standin.faults.append(Fault(method="PUT", status=403, body='{"error": "Forbidden"}'))
     with pytest.raises(CredentialsError, match="403 Forbidden"):
         await adapter.add_note(ticket, "x", "m")

@@ -23,10 +23,10 @@ from cornerdesk.testing.desk import (
     RateHeaders,
     RetryRules,
     Sent,
+    StandIn,
     Write,
     control_route,
 )
-from cornerdesk.testing.desk import StandIn as DeskStandIn
 from starlette.requests import Request
 from starlette.routing import Route
 
@@ -34,13 +34,13 @@ from cornerdesk_zendesk.standin.api import RATE_HEADERS, Credentials, ZendeskApi
 from cornerdesk_zendesk.standin.desk import Desk, Happening, Ticket, User
 from cornerdesk_zendesk.standin.sending import RETRIES, event_body, pack, trigger_body
 
-__all__ = ["Credentials", "Fault", "Sent", "StandIn", "Write"]
+__all__ = ["Credentials", "Fault", "Sent", "Write", "ZendeskStandIn"]
 
 _STATUSES = {"on_hold": "hold"}
 """The model's words that are not Zendesk's."""
 
 
-class StandIn(DeskStandIn):
+class ZendeskStandIn(StandIn):
     """One Zendesk account.
 
     Args:
