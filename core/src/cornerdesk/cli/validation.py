@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import click
 
 from cornerdesk.accounts import open_directory
-from cornerdesk.adapters.interface import Adapter
 from cornerdesk.cli import console
 from cornerdesk.cli.options import config_option, example, installed_plugins, json_option, read_configuration
+from cornerdesk.cli.vendors import open_vendors
 from cornerdesk.configuration import Configuration
-from cornerdesk.errors import ConfigurationError, CornerdeskError, Problem
+from cornerdesk.errors import ConfigurationError, Problem
 from cornerdesk.rules import load_rules
 from cornerdesk.runtime import make_catalogue
 from cornerdesk.schema import configuration_schema, rules_schema
-from cornerdesk.sources import open_adapters
-from cornerdesk.storage import StorageUnavailable
-from cornerdesk.store import open_tables
+from cornerdesk.subscriptions.doctor import examine_online
+from cornerdesk.subscriptions.findings import Examination
 
 
 @click.command(epilog=example("cornerdesk check --online"))
 @config_option
 @json_option
-@click.option("--online", is_flag=True, help="Also ask each help desk whether our credentials work.")
+@click.option("--online", is_flag=True, help="Also ask each help desk about our credentials and subscriptions.")
 def check(config: Path, as_json: bool, online: bool) -> int:
     """Check configuration, rules, accounts and plugins; every problem at once, each with file, line and column."""
     try:
@@ -38,18 +36,18 @@ def check(config: Path, as_json: bool, online: bool) -> int:
             _row(problem) for problem in error.problems or (Problem(str(config), None, None, str(error)),)
         )
         return 2
-    lines = asyncio.run(_ask_vendors(configuration)) if online else []
+    examined = asyncio.run(_ask_vendors(configuration)) if online else []
     if as_json:
-        console.json_lines({"source": name, "fine": fine, "said": said} for name, fine, said in lines)
+        console.json_lines(_source_row(each) for each in examined)
     else:
-        for name, fine, said in lines:
-            click.secho(f"{name}: {said}", fg=None if fine else "red", err=not fine)
+        for each in examined:
+            _say(each)
         click.echo(f"{config}: fine. {_summary(configuration, rules)}.")
         if not configuration.sources:
             console.note("It names no `sources`, so nothing will come in.")
         elif not rules:
             console.note("There are no rules yet, so nothing will come of what comes in.")
-    return 0 if all(fine for _, fine, _ in lines) else 1
+    return 1 if any(each.findings for each in examined) else 0
 
 
 @click.command(epilog=example("cornerdesk schema rules > rules.schema.json"))
@@ -107,18 +105,23 @@ def _row(problem: Problem) -> dict[str, object]:
     return {name: getattr(problem, name) for name in Problem.__slots__}
 
 
-async def _ask_vendors(configuration: Configuration) -> list[tuple[str, bool, str]]:
-    plugins = installed_plugins()
-    async with AsyncExitStack() as stack:
-        storage = None
-        with suppress(ConfigurationError, StorageUnavailable):  # whoever checks may not have made the tables yet
-            storage = await stack.enter_async_context(open_tables(configuration, plugins))
-        adapters = await stack.enter_async_context(open_adapters(configuration, plugins, storage))
-        return [(name, *await _ask(adapter)) for name, adapter in adapters.items()]
+async def _ask_vendors(configuration: Configuration) -> list[Examination]:
+    async with open_vendors(configuration, list(configuration.sources)) as adapters:
+        return await asyncio.gather(*(examine_online(adapter, configuration) for adapter in adapters.values()))
 
 
-async def _ask(adapter: Adapter) -> tuple[bool, str]:
-    try:
-        return True, await adapter.check()
-    except CornerdeskError as error:
-        return False, str(error)
+def _say(examined: Examination) -> None:
+    """What the vendor said is a result; what is wrong stands among the errors."""
+    if examined.line is not None:
+        click.echo(f"{examined.source}: {console.plain(examined.line)}")
+    for finding in examined.findings:
+        text = f"{finding.source}: {console.plain(f'{finding.detail}; {finding.to_do}')}"
+        click.secho(text, fg="red", err=True, color=console.colour())
+    for remark in examined.remarks:
+        console.note(f"{examined.source}: {console.plain(remark)}")
+
+
+def _source_row(examined: Examination) -> dict[str, object]:
+    said = examined.line or "; ".join(finding.detail for finding in examined.findings)
+    findings = [finding.model_dump(mode="json") for finding in examined.findings]
+    return {"source": examined.source, "fine": not findings, "said": said, "findings": findings}
