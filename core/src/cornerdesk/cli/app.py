@@ -20,6 +20,8 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     "init": ("scaffold", "Write a commented configuration with example rules."),
     "demo": ("demo", "Tell the whole story in a minute, with local stand-ins."),
     "check": ("validation", "Check configuration, rules, accounts and plugins."),
+    "webhooks": ("webhooks", "List and make the subscriptions that help desks keep for us."),
+    "doctor": ("doctor", "Say what is wrong with the sources, and mend it."),
     "serve": ("serve", "Receive, decide, act, show the dashboard."),
     "explain": ("explain", "Say what every rule made of a ticket, and why."),
     "schema": ("validation", "Print the JSON Schema of the configuration or of rules."),
