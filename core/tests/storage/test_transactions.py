@@ -205,3 +205,20 @@ def test_a_storage_shows_its_address_and_nothing_more(storage: Storage) -> None:
     assert storage.url in repr(storage)
     assert isinstance(storage, Storage)
     assert Transaction.__doc__
+
+
+async def test_a_reading_cancelled_while_it_opens_leaves_nothing_open(storage: Storage) -> None:
+    async def look() -> None:
+        async with storage.reading() as tx:
+            await tx.value(select(func.count()).select_from(facts))
+
+    await look()
+    for turns in range(40):
+        task = asyncio.create_task(look())
+        for _ in range(turns % 20):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        async with storage.transaction() as tx:
+            await tx.execute(facts.insert(), fact(str(turns)))
+    assert await count(storage) == 40

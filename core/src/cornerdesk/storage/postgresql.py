@@ -98,7 +98,9 @@ class PostgresqlStorage(Storage):
                 try:
                     await raw.execute(begin)
                 except BaseException:
-                    await settled(_roll_back(connection, raw))
+                    # Cancelled, it may have begun all the same, and neither the connection nor we would know.
+                    raw.terminate()
+                    await settled(connection.invalidate())
                     raise
                 yield connection, raw
 
