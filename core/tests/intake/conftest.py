@@ -29,12 +29,15 @@ from cornerdesk import (
     Delivery,
     Detector,
     Fact,
+    HistoryPage,
+    HistoryRecord,
     Message,
     Reading,
     RejectedError,
     Signal,
     SignalSpec,
     SignatureError,
+    SkippedRecord,
     Snapshot,
     SourceSettings,
     Ticket,
@@ -154,6 +157,46 @@ class PlayedDesk(Adapter):
         return self.tickets[ticket_id]
 
 
+class PastDesk(PlayedDesk):
+    """One that tells its past: a list of records in the order in which their tickets changed last."""
+
+    capabilities = PlayedDesk.capabilities | {Capability.HISTORY}
+
+    def __init__(self, source: str, settings: Any) -> None:
+        super().__init__(source, settings)
+        self.past: list[HistoryRecord] = []
+        self.skipped: tuple[SkippedRecord, ...] = ()
+        self.page = 2
+        self.overlap = 0
+        self.asked: list[tuple[datetime | None, str | None]] = []
+        self.troubles: list[BaseException] = []
+
+    async def fetch_history(self, since: datetime | None, cursor: str | None) -> HistoryPage:
+        self.asked.append((since, cursor))
+        if self.troubles:
+            raise self.troubles.pop(0)
+        start = int(cursor or 0)
+        end = min(start + self.page, len(self.past))
+        return HistoryPage(
+            records=tuple(self.past[max(start - self.overlap, 0) : end]),
+            cursor=str(end),
+            end=end == len(self.past),
+            total=len(self.past),
+            skipped=self.skipped if start == 0 else (),
+        )
+
+    def read_history(self, record: HistoryRecord) -> Reading:
+        data = json.loads(record.body)
+        if "boom" in data:
+            raise ZeroDivisionError(data["boom"])
+        if "refuse" in data:
+            raise RejectedError(data["refuse"])
+        return Reading(
+            facts=tuple(Fact.model_validate(each) for each in data["facts"]),
+            states=tuple(TicketState.model_validate(each) for each in data["states"]),
+        )
+
+
 class PlainDesk(PlayedDesk):
     """One that can tell neither old values nor anything when asked."""
 
@@ -223,6 +266,37 @@ def ticket_state(
     )
 
 
+def past_ticket(
+    ticket: str = "12",
+    *,
+    at: float = 0,
+    messages: Sequence[Any] = (),
+    more_facts: Sequence[Any] = (),
+    counted: int | None = None,
+    parts: int | None = None,
+    told_state: bool = True,
+    **fields: Any,
+) -> HistoryRecord:
+    """A ticket's whole past, as it was `at` seconds after START; the facts have the keys that deliveries give them."""
+    first, *rest = messages or [message(f"m{ticket}")]
+    facts = [fact("ticket.created", f"created:{ticket}", ticket=ticket, at=0, message=first)]
+    for each in rest:
+        said = datetime.fromisoformat(each["created_at"]) - START
+        facts.append(
+            fact("message.added", f"message:{each['id']}", ticket=ticket, at=said.total_seconds(), message=each)
+        )
+    state = ticket_state(ticket, at=at, first=first, messages=[first, *rest], **fields)
+    states = [state.model_dump(mode="json")] if told_state else []
+    held = len(facts) if parts is None else parts
+    return HistoryRecord(
+        key=f"ticket:{ticket}:{at}",
+        ticket_id=ticket,
+        body=json.dumps({"facts": [*facts, *more_facts], "states": states}).encode(),
+        parts=held,
+        parts_counted=held if counted is None else counted,
+    )
+
+
 @dataclass
 class World:
     """Everything between a request and its events."""
@@ -237,6 +311,7 @@ class World:
     fact = staticmethod(fact)
     message = staticmethod(message)
     state = staticmethod(ticket_state)
+    past_ticket = staticmethod(past_ticket)
     sign = staticmethod(sign)
     crash = Crash
 
@@ -329,6 +404,23 @@ async def sqlite(migrated_file: Path, tmp_path: Path) -> AsyncIterator[Storage]:
 @pytest.fixture
 def world(storage: Storage) -> World:
     return World(storage)
+
+
+@pytest.fixture
+def past_world() -> Callable[[Storage], World]:
+    """Makes a world whose vendor tells its past."""
+    return lambda storage: World(storage, desk=PastDesk("support", SourceSettings(adapter="played")))
+
+
+@pytest.fixture
+def past(storage: Storage, past_world: Callable[[Storage], World]) -> World:
+    return past_world(storage)
+
+
+@pytest.fixture
+def lone(sqlite: Storage, past_world: Callable[[Storage], World]) -> World:
+    """The same, for what does not depend on the database."""
+    return past_world(sqlite)
 
 
 @pytest.fixture

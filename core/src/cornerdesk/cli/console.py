@@ -45,6 +45,13 @@ def out() -> Console:
     )
 
 
+def error_output() -> Console:
+    """The console for remarks and progress, on standard error."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, color_system="auto" if colour() is None else None)
+
+
 def error(message: str) -> None:
     """One error, on standard error."""
     click.secho("Error: ", fg="red", nl=False, err=True, color=colour())
