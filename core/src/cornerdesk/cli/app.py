@@ -23,6 +23,7 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     "webhooks": ("webhooks", "List and make the subscriptions that help desks keep for us."),
     "doctor": ("doctor", "Say what is wrong with the sources, and mend it."),
     "serve": ("serve", "Receive, decide, act, show the dashboard."),
+    "backfill": ("backfill", "Fetch a source's history through the API."),
     "explain": ("explain", "Say what every rule made of a ticket, and why."),
     "schema": ("validation", "Print the JSON Schema of the configuration or of rules."),
     "database": ("database", "Make and inspect the tables."),
