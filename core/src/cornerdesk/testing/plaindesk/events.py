@@ -96,7 +96,8 @@ READERS: dict[str, Callable[[schemas.Event, str], JSON]] = {
 def _value(name: str, value: Any) -> Any:
     """A changed field's value in the model's words."""
     if name == "assignee" and isinstance(value, dict):
-        return agent_of(parse(schemas.Person, value))
+        agent = agent_of(parse(schemas.Person, value))
+        return agent and agent.model_dump()  # plain values, which echo hints and the diff compare
     if name == "tags":
         return sorted(str(tag) for tag in value) if isinstance(value, Iterable) and not isinstance(value, str) else []
     if value is None or not isinstance(value, str):
