@@ -38,7 +38,7 @@ class RateLimit:
         self.most = most
         self._names = headers
         self._seconds = seconds
-        self._now = now
+        self.now = now
         self._window = 0
         self._count = 0
 
@@ -46,7 +46,7 @@ class RateLimit:
         """Count a request. Gives the headers of its answer, and whether it is one too many."""
         if self.most is None:
             return {}, False
-        now = self._now()
+        now = self.now()
         window = int(now // self._seconds)
         self._count = self._count + 1 if window == self._window else 1
         self._window = window
