@@ -40,6 +40,11 @@ bench: .venv/ready ## what intake, rules and engine can do, beside bare limits; 
 kills: .venv/ready ## kill -9 at random under load, on both databases: nothing lost, nothing doubled; takes a while
 	@$(BIN)/python benchmarks/kills.py $(KILLS_ARGS)
 
+.PHONY: fuzz
+fuzz: .venv/ready ## coverage-guided fuzzing of one adapter's reading, ten minutes: make fuzz ADAPTER=zendesk
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes -r benchmarks/fuzz-requirements.lock
+	@$(BIN)/python benchmarks/fuzz.py $(or $(ADAPTER),zendesk) $(FUZZ_ARGS)
+
 .PHONY: check
 check: .venv/ready ## format, lint, strict types, architecture
 	@$(BIN)/ruff format --check .
