@@ -184,24 +184,39 @@ async def test_two_processes_that_are_refused_at_once_refresh_once() -> None:
     assert len(vendor.asked) == 2
 
 
+class Unsure(MemoryCredentials):
+    """A store that may be away when a pair is to be stored."""
+
+    away = True
+
+    async def save(self, pair: TokenPair) -> None:
+        if self.away:
+            raise RetryableError("the database is away")
+        await super().save(pair)
+
+
 async def test_a_pair_is_stored_before_it_is_used() -> None:
-    class Down(MemoryCredentials):
-        down = True
-
-        async def save(self, pair: TokenPair) -> None:
-            if self.down:
-                raise RetryableError("the database is away")
-            await super().save(pair)
-
-    vendor, store = Vendor(), Down()
+    vendor, store = Vendor(), Unsure()
     source = Source(vendor, **person(store=store))
     with pytest.raises(RetryableError):
         await source.read()
     assert vendor.requests == 0
-    store.down = False
+    store.away = False
     await source.read()
     assert len(vendor.asked) == 1, "the pair that could not be stored was kept for when it can be"
     assert (await store.load() or TokenPair(access_token="")).refresh_token == "refresh-1"
+
+
+async def test_a_pair_that_could_not_be_stored_replaces_no_newer_one() -> None:
+    vendor, store = Vendor(), Unsure()
+    source = Source(vendor, **person(store=store))
+    with pytest.raises(RetryableError):
+        await source.read()
+    store.away, vendor.refresh = False, "first"  # this vendor takes a refresh token again when nobody used its pair
+    await Source(vendor, **person(store=store)).read()
+    vendor.access = "another"
+    await source.read()
+    assert [asked["refresh_token"] for asked in vendor.asked] == ["first", "first", "refresh-2"]
 
 
 async def test_a_pair_is_stored_even_when_whoever_asked_for_it_is_gone() -> None:

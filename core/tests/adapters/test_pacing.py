@@ -123,6 +123,32 @@ async def test_without_word_of_a_limit_nobody_waits() -> None:
     assert time.at == 0
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-limit": "many", "x-left": "0", "x-reset": "5"},
+        {"x-limit": "10"},
+        {"x-limit": "10", "x-left": "0", "x-reset": "inf"},
+        {"x-limit": "10", "x-left": "nan", "x-reset": "5"},
+        {"x-limit": "0", "x-left": "0", "x-reset": "5"},
+        {"x-limit": "10", "x-left": "0", "x-reset": "-5"},
+    ],
+)
+async def test_what_cannot_be_is_not_believed(headers: dict[str, str]) -> None:
+    time = Time()
+    await read(client(lambda request: httpx.Response(200, headers=headers), time), 5)
+    assert time.at == 0
+
+
+async def test_a_reset_far_away_is_believed_for_a_quarter_of_an_hour() -> None:
+    headers = {"x-limit": "10", "x-left": "0", "x-reset": "86400"}
+    api = client(lambda request: httpx.Response(200, headers=headers), Time())
+    await read(api, 1)
+    with pytest.raises(RetryableError) as late:
+        await read(api, 1)
+    assert late.value.retry_after == 900
+
+
 async def test_what_was_told_of_each_of_several_limits_counts() -> None:
     time, seen = Time(), list[float]()
 

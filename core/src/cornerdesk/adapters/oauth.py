@@ -79,7 +79,8 @@ class OAuthTokens:
         self._lock = asyncio.Lock()
         self._origin = _origin(api.host, client)
         self._pair: TokenPair | None = None
-        self._unsaved: TokenPair | None = None
+        self._unsaved: tuple[TokenPair | None, TokenPair] | None = None
+        """When the store failed after the vendor had answered: what was renewed, and what was got."""
 
     def use(self, store: CredentialStore) -> None:
         """Keep tokens in `store`; before the first request (`Adapter.use_credentials`)."""
@@ -145,9 +146,9 @@ class OAuthTokens:
             return await settled(self._replace(known))  # cancelled in between, the pair would be lost
 
     async def _replace(self, known: TokenPair | None) -> TokenPair:
-        if self._unsaved is None:  # else the store failed after the vendor had answered
-            self._unsaved = await self._another(known)
-        pair = self._unsaved
+        if self._unsaved is None or self._unsaved[0] != known:
+            self._unsaved = known, await self._another(known)
+        pair = self._unsaved[1]
         await self._store.save(pair)
         self._unsaved = None
         return pair

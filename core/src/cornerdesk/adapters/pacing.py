@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
+from math import isfinite
 
 RESERVE = 1 / 3
 """The part of a limit that background requests leave to the others."""
@@ -37,7 +38,22 @@ class Allowance:
 
 
 AllowanceOf = Callable[[Mapping[str, str]], Allowance | None]
-"""Reads an answer's headers (names in lower case); None where they tell nothing."""
+"""Reads an answer's headers (names in lower case); None where they tell nothing. May raise ValueError or LookupError
+where they cannot be read: then they tell nothing, too."""
+
+LONGEST = 900.0
+"""Seconds; a reset that is farther away is not believed before it is told again."""
+
+
+def read_allowance(allowance_of: AllowanceOf, headers: Mapping[str, str]) -> Allowance | None:
+    """What the headers tell, if that can be."""
+    try:
+        told = allowance_of(headers)
+    except (ValueError, LookupError, ArithmeticError):
+        return None
+    if told is None or not all(map(isfinite, (told.limit, told.remaining, told.resets))) or told.limit <= 0:
+        return None
+    return replace(told, resets=min(max(told.resets, 0.0), LONGEST))
 
 
 class NotNowError(Exception):
@@ -86,7 +102,7 @@ class Pace:
 
     def told(self, allowance: Allowance) -> None:
         """An answer told what is left."""
-        self._told[allowance.name] = (allowance, self._now() + max(0.0, allowance.resets))
+        self._told[allowance.name] = (allowance, self._now() + allowance.resets)
 
     def _now(self) -> float:
         """Sleep may end a moment early; what was slept for is over all the same."""

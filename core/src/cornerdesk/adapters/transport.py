@@ -17,7 +17,7 @@ import httpx
 import structlog
 import tenacity
 
-from cornerdesk.adapters.pacing import AllowanceOf, NotNowError, Pace, Places
+from cornerdesk.adapters.pacing import AllowanceOf, NotNowError, Pace, Places, read_allowance
 from cornerdesk.clock import Clock
 from cornerdesk.errors import RetryableError
 
@@ -157,7 +157,7 @@ class RetryTransport(httpx.AsyncBaseTransport):
 
     def _note(self, answer: httpx.Response) -> None:
         """What it tells of limits is for the client's other requests, too."""
-        allowance = self._allowance_of(answer.headers)
+        allowance = read_allowance(self._allowance_of, answer.headers)
         if allowance is not None:
             self._pace.told(allowance)
         if answer.status_code in (429, 503) and not (allowance and allowance.remaining >= 1):
@@ -212,7 +212,7 @@ def asked_wait(response: httpx.Response, now: datetime, policy: RetryPolicy, all
     asked = retry_after(response.headers, now, policy.longest_retry_after)
     if asked is not None or response.status_code != 429:
         return asked
-    allowance = allowance_of(response.headers)
+    allowance = read_allowance(allowance_of, response.headers)
     if allowance is not None and allowance.remaining < 1 and allowance.resets > 0:
         return min(allowance.resets, policy.longest_retry_after)
     return policy.default_retry_after
