@@ -4,8 +4,8 @@ Seeds are what the vendor's stand-in sends and tells: signed deliveries of every
 its history, and the JSON files among the adapter's fixtures. They are changed in their structure (a field gone, of
 another type, doubled, from another body, an odd value), guided by which lines of the adapter a change reaches
 (atheris, libFuzzer). Whatever comes out is a reading whose facts can be stored, or a `RejectedError` with a reason;
-anything else ends the run and shows the body. Needs `pip install atheris` (`make fuzz`); it is no part of the lock,
-as there are no wheels for some platforms.
+anything else ends the run and shows the body. Needs atheris (`make fuzz` installs it); it is no part of the lock,
+as it has wheels for few platforms.
 
 Prints how many bodies were read, how many of them told facts, were ignored or rejected, and the coverage reached.
 """
@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import atheris  # type: ignore[import-not-found]
+import atheris
 import httpx
 
 ROOT = Path(__file__).parents[1]
