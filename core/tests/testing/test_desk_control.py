@@ -50,6 +50,8 @@ async def test_everything_that_people_do_can_be_asked_for(standin: PlainStandIn,
     assert len((await ask("redeliver", last=2))["deliveries"]) == 2
     assert await ask("settled") == {"deliveries": len(standin.sent)}
     assert (await http.get(f"tickets/{ticket}/notes", params={"text": "psst"})).json() == {"count": 1}
+    look = (await http.get(f"tickets/{ticket}")).json()
+    assert (look["status"], look["priority"], look["tags"]) == ("solved", "high", ["x", "y"])
     state = (await http.get("state")).json()
     assert state["tickets"][0]["status"] == "solved"
     assert [sent["type"] for sent in state["deliveries"]][-4:] == ["ticket.viewed", "raw", "ticket.viewed", "raw"]

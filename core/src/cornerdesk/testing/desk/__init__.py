@@ -19,7 +19,8 @@ To write one, read `StandIn` (standin.py) and copy `cornerdesk.testing.plaindesk
     standin.py    the base class: what people do there, and what came of it
     sending.py    webhooks: when they are tried again, what became of them
     api.py        requests counted, limited and let in; lists page by page
-    faults.py     what goes wrong on demand
+    faults.py     what goes wrong on demand; failing.py does it
+    look.py       how a ticket stands, in the model's words
     tokens.py     OAuth tokens that expire, are revoked, and rotate
     rates.py      limits and the headers that tell of them
     control.py    JSON for other processes
@@ -29,11 +30,12 @@ To write one, read `StandIn` (standin.py) and copy `cornerdesk.testing.plaindesk
 from cornerdesk.testing.desk.api import Api, Endpoint, Page, Write, page_of
 from cornerdesk.testing.desk.control import control_route
 from cornerdesk.testing.desk.faults import Fault
+from cornerdesk.testing.desk.look import Line, Look
 from cornerdesk.testing.desk.rates import RateHeaders, RateLimit
 from cornerdesk.testing.desk.refusals import RefusedError
 from cornerdesk.testing.desk.sending import Packed, RetryRules, Sender, Sent
 from cornerdesk.testing.desk.serving import main, serving
-from cornerdesk.testing.desk.standin import Line, Look, Options, StandIn
+from cornerdesk.testing.desk.standin import Options, StandIn
 from cornerdesk.testing.desk.tokens import Tokens, bearer
 
 __all__ = [

@@ -3,6 +3,7 @@
 GET  /_standin/state                        everything: tickets with messages, writes, deliveries
 POST /_standin/tickets                      {subject, text, requester?, name?, phone?, organization?, domains?,
                                              channel?, tags?, priority?, fields?}
+GET  /_standin/tickets/{id}                 it as it stands, in the model's words (`Look`)
 POST /_standin/tickets/{id}                 {status?, priority?, subject?, assignee?, team?, add_tags?, remove_tags?,
                                              fields?, by?} and what else the vendor has
 POST /_standin/tickets/{id}/comments        {text, by?, public?}   by: "customer" (default), "agent", "own", an address
@@ -27,6 +28,7 @@ What the vendor refuses or has not is answered with the vendor's own refusal or 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -50,6 +52,7 @@ def control_routes(standin: StandIn) -> list[Route]:
     return [
         control_route("/_standin/state", control.state, "GET"),
         control_route("/_standin/tickets", control.open),
+        control_route(ticket, control.look, "GET"),
         control_route(ticket, control.change),
         control_route(f"{ticket}/comments", control.comment),
         control_route(f"{ticket}/status", control.change),
@@ -102,6 +105,9 @@ class _Control:
 
     async def open(self, request: Request, body: JSON) -> JSON:
         return self._shown(self._standin.open_ticket(**body))
+
+    async def look(self, request: Request, body: JSON) -> JSON:
+        return asdict(self._standin.look(self._ticket(request)))
 
     async def change(self, request: Request, body: JSON) -> JSON:
         self._standin.change(self._ticket(request), **body)

@@ -8,7 +8,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar, Self, TypedDict, Unpack
@@ -23,14 +23,14 @@ from cornerdesk import (
     Clock,
     Delivery,
     Direction,
-    Priority,
-    Status,
     SystemClock,
     UnsupportedError,
 )
 from cornerdesk.testing.desk.api import Api, Write
 from cornerdesk.testing.desk.control import control_routes
-from cornerdesk.testing.desk.faults import Fault, Faults
+from cornerdesk.testing.desk.failing import Faults
+from cornerdesk.testing.desk.faults import Fault
+from cornerdesk.testing.desk.look import Look
 from cornerdesk.testing.desk.rates import RateHeaders, RateLimit
 from cornerdesk.testing.desk.sending import Packed, RetryRules, Sender, Sent
 from cornerdesk.testing.desk.serving import serving
@@ -46,35 +46,6 @@ class Options(TypedDict, total=False):
     timeout: float | None
     rate_limit: int | None
     transport: httpx.AsyncBaseTransport | None
-
-
-@dataclass(frozen=True)
-class Line:
-    """One message of a ticket as it stands at the vendor."""
-
-    id: str
-    text: str
-    direction: Direction
-
-
-@dataclass(frozen=True)
-class Look:
-    """A ticket as it stands at the vendor, in the model's words and by the vendor's ids: what tests compare with.
-
-    Attributes:
-        assignee: the agent's id.
-        team: the team's name.
-        messages: oldest first; without what only says that something changed.
-    """
-
-    id: str
-    subject: str | None
-    status: Status
-    priority: Priority | None
-    tags: tuple[str, ...]
-    assignee: str | None
-    team: str | None
-    messages: tuple[Line, ...]
 
 
 class StandIn(ABC):

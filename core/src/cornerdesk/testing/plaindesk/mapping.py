@@ -99,7 +99,7 @@ def ticket_of(ticket: schemas.Ticket, pages: str) -> dict[str, Any]:
         "account": _account(ticket.company),
         "assignee": agent_of(ticket.assignee),
         "team": ticket.team,
-        "fields": ticket.fields,
+        "fields": ticket.fields or {},
         "created_at": ticket.created_at,
         "updated_at": ticket.updated_at,
         "message_count": ticket.message_count,

@@ -47,8 +47,8 @@ class Ticket(Loose):
     company: Company | None = None
     assignee: Person | None = None
     team: str | None = None
-    fields: dict[str, Any] = Field(default_factory=dict)
-    message_count: int = 0
+    fields: dict[str, Any] | None = None
+    message_count: int | None = None
     created_at: Time = None
     updated_at: Time = None
     version: int = 0
