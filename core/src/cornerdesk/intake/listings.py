@@ -1,4 +1,4 @@
-"""What came in, as lists: `deliveries`, `events`, `tickets`; and what a person may do to a dead delivery."""
+"""What came in, as lists: `deliveries`, `events`, `tickets`, `sources`; and what a person may do to a dead delivery."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from cornerdesk.engine.jobs import Jobs
 from cornerdesk.errors import RejectedError
 from cornerdesk.intake.inbox import job_requests
 from cornerdesk.intake.reading import DEAD, IGNORED
+from cornerdesk.intake.source_listing import source_listing
 from cornerdesk.listings import Filter, Listing, Question
 from cornerdesk.model import Event, EventKind, Origin, Signal, Snapshot, Status, Ticket, UtcTime
 from cornerdesk.storage import tables
@@ -52,8 +53,8 @@ class TicketRow(Ticket):
 
 
 def intake_listings() -> list[Listing]:
-    """`deliveries`, `events` and `tickets`: commands, API routes and pages."""
-    return [_deliveries(), _events(), _tickets()]
+    """`deliveries`, `events`, `tickets` and `sources`: commands, API routes and pages."""
+    return [_deliveries(), _events(), _tickets(), source_listing()]
 
 
 async def find_events(tx: Transaction, reference: str) -> list[Row]:
@@ -103,6 +104,7 @@ def _deliveries() -> Listing:
         filters=(
             _SOURCE,
             Filter("state", "only deliveries in this state", choices=("stored", "done", "ignored", "dead")),
+            Filter("origin", "webhook, or a record of the API's history", choices=tuple(map(str, Origin))),
             _TICKET,
             Filter("since", "only those received since then: a date, or a length of time back such as 24h"),
         ),
@@ -158,7 +160,9 @@ def _tickets() -> Listing:
 async def _delivery_rows(question: Question) -> Sequence[DeliveryRow]:
     table = tables.deliveries
     columns = [table.c[name] for name in DeliveryRow.model_fields]
-    chosen = _narrowed(select(*columns), question, {"source": table.c.source, "state": table.c.state})
+    chosen = _narrowed(
+        select(*columns), question, {"source": table.c.source, "state": table.c.state, "origin": table.c.origin}
+    )
     chosen = _since(chosen, question, table.c.received_at)
     if ticket := question.filters.get("ticket"):
         chosen = chosen.where(_of_ticket(table.c.source, table.c.ticket, str(ticket)))

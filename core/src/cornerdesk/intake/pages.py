@@ -53,6 +53,7 @@ class HistoryPages:
                 known = [row for row in rows.values() if row["id"] not in new]
                 await _take_up_dead(tx, run, known)
                 tickets = await _count_tickets(tx, run.source, page.records)
+                await _add_parts(tx, run, [row for row in rows.values() if row["id"] in new], page.records)
             if self._jobs is not None:
                 waiting = [row["id"] for row in rows.values() if row["id"] in new and row["state"] == STORED]
                 await self._jobs.enqueue(tx, job_requests(waiting))
@@ -112,7 +113,8 @@ async def _take_up_dead(tx: Transaction, run: Run, known: Sequence[Mapping[str, 
 async def _count_tickets(tx: Transaction, source: str, records: Iterable[HistoryRecord]) -> int:
     """Note how many parts each ticket has, here and as the vendor counts them; how many tickets are new to the run.
 
-    What a later page tells of a ticket replaces it: it is newer. Of one page that counts which counts most.
+    What a later page tells of a ticket replaces it: it is newer. Of one page that counts which counts most. Records
+    without a count are parts of a ticket, see `_add_parts`.
     """
     told: dict[str, HistoryRecord] = {}
     for record in records:
@@ -124,17 +126,56 @@ async def _count_tickets(tx: Transaction, source: str, records: Iterable[History
         select(table.c.ticket).where(table.c.source == source, table.c.ticket.in_(list(told)))
     )
     rows = [
-        {"source": source, "ticket": ticket, "parts": record.parts, "counted": record.parts_counted}
+        {"source": source, "ticket": ticket, "parts": _whole(record), "counted": record.parts_counted}
         for ticket, record in sorted(told.items())
     ]
     insert = tx.upsert(table)
     place = {"index_elements": ["source", "ticket"]}
-    newer = {"parts": insert.excluded.parts, "counted": insert.excluded.counted}
-    if counted := [row for row in rows if row["counted"] is not None]:
-        await tx.execute(insert.on_conflict_do_update(**place, set_=newer), counted)
+    count = {"counted": insert.excluded.counted}
+    if counted := [row for row in rows if row["counted"] is not None and row["parts"]]:
+        await tx.execute(insert.on_conflict_do_update(**place, set_={"parts": insert.excluded.parts, **count}), counted)
+    if counting := [row for row in rows if row["counted"] is not None and not row["parts"]]:
+        # A vendor's count alone; the parts come in records of their own.
+        await tx.execute(insert.on_conflict_do_update(**place, set_=count), counting)
     if uncounted := [row for row in rows if row["counted"] is None]:
         await tx.execute(insert.on_conflict_do_nothing(**place), uncounted)
     return len(told) - len(known)
+
+
+def _whole(record: HistoryRecord) -> int:
+    """Parts of a record that tells a whole ticket: those without a count are added up instead."""
+    return record.parts if record.parts_counted is not None else 0
+
+
+async def _add_parts(
+    tx: Transaction, run: Run, new: Sequence[Mapping[str, Any]], records: Iterable[HistoryRecord]
+) -> None:
+    """Add up the parts of records that are parts of a ticket, each once a run, however often it is told."""
+    parts = {HISTORY_KEY + each.key: each for each in records if each.parts_counted is None and each.parts}
+    if not parts:
+        return
+    told_before = set(parts) - {row["key"] for row in new}
+    if told_before:
+        table = tables.deliveries
+        of_this_run = select(table.c.key).where(
+            table.c.source == run.source,
+            table.c.key.in_(sorted(told_before)),
+            table.c.received_at >= run.started_at,
+            table.c.origin == Origin.BACKFILL.value,
+        )
+        for row in await tx.rows(of_this_run):
+            del parts[row["key"]]
+    sums: dict[str, int] = {}
+    for record in parts.values():
+        sums[record.ticket_id] = sums.get(record.ticket_id, 0) + record.parts
+    counts = tables.history_tickets
+    more = (
+        update(counts)
+        .where(counts.c.source == run.source, counts.c.ticket == bindparam("b_ticket"))
+        .values(parts=counts.c.parts + bindparam("b_parts"))
+    )
+    if sums:
+        await tx.execute(more, [{"b_ticket": ticket, "b_parts": count} for ticket, count in sorted(sums.items())])
 
 
 def _counts(record: HistoryRecord) -> tuple[int, int]:
