@@ -22,7 +22,8 @@ class HistoryRecord(FrozenModel):
         body: JSON: all that `Adapter.read_history` needs, people and names that the ticket only points at included.
         parts: how many parts (messages, and whatever else the vendor counts with them) `body` holds.
         parts_counted: how many the vendor says there are; None where it does not say. The two are compared when a
-            backfill ends, ticket by ticket.
+            backfill ends, ticket by ticket. A ticket may also come apart: a record with a count and no parts, and
+            records with parts and no count, which are added up.
     """
 
     key: str = Field(min_length=1, max_length=400)
