@@ -49,6 +49,7 @@ class Vendor:
         self.requests = 0
         self.access = ""
         self.refresh = "first"
+        self.refuses_all = False
         self.next: Answer | None = None
         """What the token endpoint answers next, instead; a function is called once the pair was replaced."""
 
@@ -56,7 +57,8 @@ class Vendor:
         if request.url.path == "/token":
             return await self._give(request)
         self.requests += 1
-        return httpx.Response(200 if request.headers["authorization"] == f"Bearer {self.access}" else 401)
+        good = request.headers["authorization"] == f"Bearer {self.access}" and not self.refuses_all
+        return httpx.Response(200 if good else 401)
 
     async def _give(self, request: httpx.Request) -> httpx.Response:
         kind, body = request.headers["content-type"], request.content.decode()
@@ -128,14 +130,23 @@ async def test_a_refused_token_is_renewed_once_for_all_who_wait() -> None:
 
 
 async def test_a_token_that_stays_refused_is_an_error_and_no_loop() -> None:
-    vendor = Vendor()
-    vendor.next = httpx.Response(200, json={"access_token": "wrong"})
-    source = Source(vendor)
-    await source.tokens.access()
-    vendor.next = httpx.Response(200, json={"access_token": "wrong too"})
+    vendor, time = Vendor(), Time()
+    source = Source(vendor, time)
+    await source.read()
+    vendor.refuses_all = True
     with pytest.raises(CredentialsError):
         await source.read()
-    assert (vendor.requests, len(vendor.asked)) == (2, 2)
+    assert (vendor.requests, len(vendor.asked)) == (3, 2)
+    for _ in range(5):
+        with pytest.raises(CredentialsError, match="the user they act for"):
+            await source.read()
+    assert len(vendor.asked) == 2, "a vendor that refuses whom it gives tokens to is not asked at each request"
+    vendor.refuses_all = False
+    await source.read()
+    vendor.access = "another"
+    time.at += timedelta(seconds=61)
+    await source.read()
+    assert len(vendor.asked) == 3
 
 
 @pytest.mark.parametrize(("lifetime", "good_for"), [(172_800, 172_740), (300, 240), (60, 30)])

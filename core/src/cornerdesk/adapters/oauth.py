@@ -28,6 +28,9 @@ from cornerdesk.model import FrozenModel
 _EARLY = 60.0
 """Seconds before its end at which a token counts as over; half its life where that is shorter."""
 
+_PAUSE = 60.0
+"""Seconds for which no other token is asked for when the vendor refuses even one that it has just given."""
+
 
 class OAuthClient(FrozenModel, hide_input_in_errors=True):
     """What the configuration says about how to get tokens.
@@ -79,6 +82,7 @@ class OAuthTokens:
         self._lock = asyncio.Lock()
         self._origin = _origin(api.host, client)
         self._pair: TokenPair | None = None
+        self._not_before = float("-inf")
         self._unsaved: tuple[TokenPair | None, TokenPair] | None = None
         """When the store failed after the vendor had answered: what was renewed, and what was got."""
 
@@ -105,11 +109,18 @@ class OAuthTokens:
                 pair = self._pair = self._usable(await self._known(), refused) or await self._renew(refused)
             return pair.access_token
 
+    def refused_at_once(self) -> None:
+        """The vendor refuses a token that it has just given: it is not the token that is wrong, but whose it is."""
+        self._not_before = self._now() + _PAUSE
+
     def _usable(self, pair: TokenPair | None, refused: str | None) -> TokenPair | None:
         if pair is None or not pair.access_token or pair.access_token == refused:
             return None
-        over = pair.renew_at is not None and self._clock.now().timestamp() >= pair.renew_at
+        over = pair.renew_at is not None and self._now() >= pair.renew_at
         return None if over else pair
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
 
     async def _known(self) -> TokenPair | None:
         """The newest pair that there is: stored, ours, or as the configuration has it."""
@@ -138,6 +149,11 @@ class OAuthTokens:
             raise ConfigurationError(
                 f"{self._api.name}: a refresh token can be used once, and what it gets needs a database to be kept in;"
                 " run `cornerdesk database migrate`"
+            )
+        if self._now() < self._not_before:
+            raise CredentialsError(
+                f"{self._api.name} refuses even tokens that it has just given; check that the user they act for is"
+                " active and what it is allowed to do"
             )
         async with self._store.renewing():
             known = await self._known()
@@ -196,7 +212,7 @@ class OAuthTokens:
     def _pair_of(self, answer: _TokenAnswer) -> TokenPair:
         renew_at = None
         if answer.expires_in is not None:
-            renew_at = self._clock.now().timestamp() + max(answer.expires_in - _EARLY, answer.expires_in / 2)
+            renew_at = self._now() + max(answer.expires_in - _EARLY, answer.expires_in / 2)
         return TokenPair(
             access_token=answer.access_token,
             refresh_token=answer.refresh_token or None,
@@ -229,7 +245,9 @@ class BearerAuth(httpx.Auth):
         if response.status_code == 401:  # refused, so nothing took place: repeating is safe even for a write
             token = await self._tokens.access(refused=token)
             request.headers["authorization"] = f"Bearer {token}"
-            yield request
+            response = yield request
+            if response.status_code == 401:
+                self._tokens.refused_at_once()
 
 
 class _TokenAnswer(FrozenModel, extra="ignore", hide_input_in_errors=True):
