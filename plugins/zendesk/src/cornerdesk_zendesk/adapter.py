@@ -22,6 +22,8 @@ from cornerdesk import (
     CredentialStore,
     Customer,
     Delivery,
+    HistoryPage,
+    HistoryRecord,
     Message,
     Priority,
     Reading,
@@ -30,6 +32,7 @@ from cornerdesk import (
     RetryableError,
     SourceSettings,
     Status,
+    SystemClock,
     TicketState,
     UnsupportedError,
     field_hint,
@@ -39,6 +42,7 @@ from pydantic import SecretStr
 
 from cornerdesk_zendesk import webhooks
 from cornerdesk_zendesk.client import MARKER, ZendeskClient, vendor_number
+from cornerdesk_zendesk.history import History
 from cornerdesk_zendesk.mapping import (
     VENDOR_STATUSES,
     account_of,
@@ -49,6 +53,7 @@ from cornerdesk_zendesk.mapping import (
     message_of,
     ticket_of,
 )
+from cornerdesk_zendesk.records import read_record
 from cornerdesk_zendesk.schemas import ApiTicket, Audit, Organization, TicketAnswer, UpdateAnswer, User
 from cornerdesk_zendesk.settings import ZendeskSettings
 
@@ -78,6 +83,7 @@ class ZendeskAdapter(Adapter):
             Capability.PRIORITY,
             Capability.STATUS,
             Capability.LOOK_UP,
+            Capability.HISTORY,
         }
     )
     vendor_chooses_secret: ClassVar[bool] = True
@@ -97,6 +103,7 @@ class ZendeskAdapter(Adapter):
         self._client = ZendeskClient(
             source, settings, transport=transport, sleep=sleep, clock=clock, monotonic=monotonic
         )
+        self._history = History(self._client, clock or SystemClock())
         self._sleep = sleep
         self._me: User | None = None
         if settings.api_token is not None:
@@ -123,6 +130,14 @@ class ZendeskAdapter(Adapter):
 
     def read(self, delivery: Delivery) -> Reading:
         return webhooks.read(delivery, self.settings.agent_pages)
+
+    # ── history ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def fetch_history(self, since: datetime | None, cursor: str | None) -> HistoryPage:
+        return await self._history.fetch(since, cursor)
+
+    def read_history(self, record: HistoryRecord) -> Reading:
+        return read_record(record, self.settings.agent_pages)
 
     # ── hydration ───────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -18,12 +18,14 @@ from cornerdesk import (
     ApiClient,
     BearerAuth,
     Clock,
+    Limits,
     OAuthTokens,
     RejectedError,
     UnsupportedError,
 )
 from cornerdesk.wire import M, parse_answer, parse_part, read_id
 
+from cornerdesk_zendesk.limits import allowance_of
 from cornerdesk_zendesk.schemas import (
     ApiTicket,
     Audit,
@@ -48,6 +50,12 @@ MARKER = "cornerdesk"
 NAMES_KEPT = 600.0
 """Seconds for which the names of groups, fields and statuses are kept."""
 
+EXPORT_LIMITS = Limits(read=45, whole=90, answer=40_000_000, concurrency=1)
+"""A page of an export is large and slow. Its own client, for its limit of ten a minute is nobody else's."""
+
+PEOPLE_KEPT = 20_000
+"""Users kept in memory at most, at about a kilobyte each."""
+
 _PAGE = {"page[size]": "100"}
 _MOST_PAGES = 60  # a ticket holds at most 5,000 comments
 _log = structlog.get_logger()
@@ -70,12 +78,14 @@ class ZendeskClient:
         clock: Clock | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        def api(auth: httpx.Auth | None) -> ApiClient:
+        def api(auth: httpx.Auth | None, limits: Limits | None = None) -> ApiClient:
             return ApiClient(
                 settings.address,
                 name=f"Zendesk ({source})",
                 auth=auth,
+                limits=limits,
                 code_of=refusal,
+                allowance_of=allowance_of,
                 transport=transport,
                 sleep=sleep,
                 clock=clock,
@@ -85,15 +95,19 @@ class ZendeskClient:
         self._source = source
         self._monotonic = monotonic
         self._names: dict[str, tuple[float, dict[str, str]]] = {}
+        self._people: dict[str, tuple[float, User]] = {}
         self._clients = [api(None)]
         self.tokens: OAuthTokens | None = None
+        auth: httpx.Auth
         if settings.oauth is not None:
             self.tokens = OAuthTokens(self._clients[0], "/oauth/tokens", settings.oauth.client, clock=clock)
-            self.api = api(BearerAuth(self.tokens))
+            auth = BearerAuth(self.tokens)
         else:
             assert settings.api_token is not None
-            self.api = api(httpx.BasicAuth(f"{settings.email}/token", settings.api_token.get_secret_value()))
-        self._clients.append(self.api)
+            auth = httpx.BasicAuth(f"{settings.email}/token", settings.api_token.get_secret_value())
+        self.api = api(auth)
+        self._exports = api(auth, EXPORT_LIMITS)
+        self._clients += [self.api, self._exports]
 
     async def aclose(self) -> None:
         for client in self._clients:
@@ -114,46 +128,76 @@ class ZendeskClient:
         """Up to 100 comments with their authors, the oldest first unless asked; none where we may not see them."""
         params = {**_PAGE, **({"sort": "-created_at"} if newest_first else {}), "include": "users"}
         answer = await self.api.request("GET", f"{ticket_path(ticket_id)}/comments", params=params, accept={403, 404})
-        return self._parse(CommentsAnswer, answer) if answer.status == 200 else CommentsAnswer(comments=[])
+        return self.parse(CommentsAnswer, answer) if answer.status == 200 else CommentsAnswer(comments=[])
 
     async def comment_count(self, ticket_id: str) -> int:
         return (await self._get(CountAnswer, f"{ticket_path(ticket_id)}/comments/count")).count.value
 
-    async def users(self, ids: Iterable[str]) -> list[User]:
+    async def users(self, ids: Iterable[str], *, background: bool = False) -> list[User]:
         """Those of these users that exist; whoever may not list them sees them one by one, or not at all."""
         wanted = sorted(set(ids))[:100]
         if not wanted:
             return []
         answer = await self.api.request(
-            "GET", "/api/v2/users/show_many", params={"ids": ",".join(wanted)}, accept={403, 404}
+            "GET",
+            "/api/v2/users/show_many",
+            params={"ids": ",".join(wanted)},
+            accept={403, 404},
+            background=background,
         )
         if answer.status == 200:
-            return self._parse(UsersAnswer, answer).users
-        found = [await self.api.request("GET", f"/api/v2/users/{each}", accept={403, 404}) for each in wanted]
-        return [self._parse(UserAnswer, each).user for each in found if each.status == 200]
+            return self.parse(UsersAnswer, answer).users
+        found = [
+            await self.api.request("GET", f"/api/v2/users/{each}", accept={403, 404}, background=background)
+            for each in wanted
+        ]
+        return [self.parse(UserAnswer, each).user for each in found if each.status == 200]
+
+    async def people(self, ids: Iterable[str]) -> dict[str, User]:
+        """For history: those of these users that exist, by id; remembered for a while, as a few agents write often."""
+        wanted = dict.fromkeys(ids)
+        now = self._monotonic()
+        found: dict[str, User] = {}
+        for user_id in wanted:
+            read_at, user = self._people.get(user_id, (float("-inf"), None))
+            if now - read_at <= NAMES_KEPT and user is not None:
+                found[user_id] = user
+        unknown = sorted(wanted.keys() - found.keys())
+        for start in range(0, len(unknown), 100):
+            for user in await self.users(unknown[start : start + 100], background=True):
+                if user.id is not None:
+                    found[user.id] = user
+                    self._people[user.id] = (now, user)
+        while len(self._people) > PEOPLE_KEPT:
+            self._people.pop(next(iter(self._people)))
+        return found
 
     async def organization(self, organization_id: str) -> Organization | None:
         """None where it is gone. Agents may be kept from seeing it: then None too."""
         path = f"/api/v2/organizations/{_digits(organization_id)}"
         answer = await self.api.request("GET", path, accept={403, 404})
-        return self._parse(OrganizationAnswer, answer).organization if answer.status == 200 else None
+        return self.parse(OrganizationAnswer, answer).organization if answer.status == 200 else None
 
-    async def names(self, kind: str, wanted: str | None = None, *, fresh: bool = False) -> dict[str, str]:
+    async def names(
+        self, kind: str, wanted: str | None = None, *, fresh: bool = False, background: bool = False
+    ) -> dict[str, str]:
         """Names by id of `groups`, `ticket_fields` or `custom_statuses`; kept for a while, and read again when `wanted`
         is not among them. Empty where the account has none of the kind."""
         read_at, names = self._names.get(kind, (float("-inf"), {}))
         age = self._monotonic() - read_at
         unknown = wanted is not None and wanted not in names
         if age > NAMES_KEPT or ((fresh or unknown) and age > 30):
-            names = await self._read_names(kind)
+            names = await self._read_names(kind, background)
             self._names[kind] = (self._monotonic(), names)
         return names
 
-    async def _read_names(self, kind: str) -> dict[str, str]:
+    async def _read_names(self, kind: str, background: bool) -> dict[str, str]:
         params: dict[str, str] = dict(_PAGE) if kind != "custom_statuses" else {}  # those have no pages
         names: dict[str, str] = {}
         for _ in range(_MOST_PAGES):
-            answer = await self.api.request("GET", f"/api/v2/{kind}", params=params or None, accept={403, 404})
+            answer = await self.api.request(
+                "GET", f"/api/v2/{kind}", params=params or None, accept={403, 404}, background=background
+            )
             if answer.status != 200:
                 return {}
             data = answer.json()
@@ -183,6 +227,10 @@ class ZendeskClient:
             params["page[after]"] = answer.meta.after_cursor
         raise UnsupportedError(f"ticket {ticket_id} has more than {len(audits)} audits; look there by hand")
 
+    async def ask_export(self, path: str, params: Mapping[str, str]) -> ApiAnswer:
+        """One page of an export; 403 and 504 are the caller's to judge."""
+        return await self._exports.request("GET", path, params=params, accept={403, 504}, background=True)
+
     # ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def update(
@@ -191,7 +239,7 @@ class ZendeskClient:
         """One update, hence one audit, which keeps the marker."""
         body = {"ticket": {**changes, "metadata": {MARKER: marker}}}
         answer = await self.api.request("PUT", ticket_path(ticket_id), json=body, repeatable=repeatable)
-        return self._parse(UpdateAnswer, answer)
+        return self.parse(UpdateAnswer, answer)
 
     async def change_tags(self, method: str, ticket: ApiTicket, tags: Iterable[str]) -> list[str]:
         """Adds (`PUT`) or removes (`DELETE`) tags, unless somebody changed the ticket since it was read (409).
@@ -206,14 +254,14 @@ class ZendeskClient:
         answer = await self.api.request(
             method, f"{ticket_path(ticket.id)}/tags", json={"tags": list(tags), **safe}, repeatable=True
         )
-        return self._parse(TagsAnswer, answer).tags if answer.body.strip() else []
+        return self.parse(TagsAnswer, answer).tags if answer.body.strip() else []
 
     # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _get(self, model: type[M], path: str, params: Mapping[str, str] | None = None) -> M:
-        return self._parse(model, await self.api.request("GET", path, params=params))
+        return self.parse(model, await self.api.request("GET", path, params=params))
 
-    def _parse(self, model: type[M], answer: ApiAnswer) -> M:
+    def parse(self, model: type[M], answer: ApiAnswer) -> M:
         if warning := answer.headers.get("x-zendesk-api-warn"):  # names of keys that were silently ignored
             _log.warning("zendesk_ignored_keys", source=self._source, what=answer.what, warning=warning[:200])
         return parse_answer(model, answer)

@@ -27,12 +27,16 @@ from cornerdesk import (
 )
 from cornerdesk.wire import parse, read_id
 
+from cornerdesk_zendesk import keys
 from cornerdesk_zendesk.mapping import direction_of, map_priority, map_score, map_status, told_message, told_ticket
 from cornerdesk_zendesk.schemas import Detail, Envelope
 
 PREFIX = "zen:event-type"
 ALWAYS = frozenset({"customer", "account", "fields", "actor"})
 """What no delivery tells (fact sheet zendesk.md 1.2)."""
+
+SYSTEM = Actor(kind=ActorKind.AUTOMATION, id="-1", name="Zendesk")
+"""Triggers, automations and whatever else the account does by itself."""
 
 EVERYTHING = ALWAYS | {"ticket", "message"}
 
@@ -73,18 +77,25 @@ class _Told:
     def actor(self) -> Actor:
         """Zendesk itself acts as -1. Whoever asks is a customer; of anybody else only the id is told."""
         actor_id = self.detail.actor_id
-        if actor_id == "-1":
-            return Actor(kind=ActorKind.AUTOMATION, id=actor_id)
+        if actor_id == SYSTEM.id:
+            return SYSTEM
         asks = actor_id is not None and actor_id == self.detail.requester_id
         return Actor(kind=ActorKind.CUSTOMER if asks else ActorKind.UNKNOWN, id=actor_id)
 
-    def fact(self, kind: EventKind | None, key: str, **more: Any) -> Fact:
+    def became(self, field: str, after: Any) -> tuple[str, ...]:
+        return keys.became_told(self.ticket_id, field, after, self.detail.updated_at, self.envelope.time)
+
+    @property
+    def deletion(self) -> str:
+        return keys.deleted(self.ticket_id, self.detail.updated_at or self.occurred_at)
+
+    def fact(self, kind: EventKind | None, *named: str, **more: Any) -> Fact:
         """`ticket` is known better than the snapshot in `detail`, `otherwise` only where that says nothing."""
         told = told_ticket(self.ticket_id, self.detail, self.pages)
         ticket = more.pop("otherwise", {}) | told | more.pop("ticket", {})
         return Fact(
             kind=kind,
-            keys=(key, f"event:{self.event_id}"),
+            keys=(*named, f"event:{self.event_id}"),
             ticket_id=self.ticket_id,
             occurred_at=self.occurred_at,
             as_of=self.detail.updated_at,
@@ -186,7 +197,7 @@ def _tags_changed(told: _Told) -> Fact:
     added, removed = set(told.envelope.event.tags_added), set(told.envelope.event.tags_removed)
     after = set(told.detail.tags) if told.detail.tags is not None else added
     change = Change(before=sorted((after - added) | removed), after=sorted(after))
-    return _change(told, "tags", change)
+    return _change(told, "tags", change, became=told.became("tags", [sorted(added), sorted(removed)]))
 
 
 def _custom_field_changed(told: _Told) -> Fact:
@@ -197,7 +208,8 @@ def _custom_field_changed(told: _Told) -> Fact:
         raise RejectedError("the field `event.custom_field` (or `event.field`) with `id` or `title` is missing")
     change = Change(before=event.previous, after=event.current)
     place = f"fields.{(field and field.id) or name[:100]}"
-    return _change(told, f"fields.{name}", change, place=place, ticket={"fields": {name: event.current}})
+    became = told.became(place, event.current)
+    return _change(told, f"fields.{name}", change, place=place, became=became, ticket={"fields": {name: event.current}})
 
 
 def _rated(told: _Told) -> Fact:
@@ -205,7 +217,8 @@ def _rated(told: _Told) -> Fact:
     if given is None:
         raise RejectedError("the field `event.satisfaction_score` is missing")
     rating = map_score(given)
-    return told.fact(EventKind.TICKET_RATED, f"rating:{told.ticket_id}:{told.event_id}", rating=rating)
+    named = f"rating:{told.ticket_id}:{told.event_id}", keys.rated(told.ticket_id, rating)
+    return told.fact(EventKind.TICKET_RATED, *named, rating=rating)
 
 
 def _merged(told: _Told) -> Fact:
@@ -215,11 +228,14 @@ def _merged(told: _Told) -> Fact:
 
 def _deleted(told: _Told) -> Fact:
     ticket = {"status": Status.DELETED}
-    return told.fact(EventKind.TICKET_DELETED, f"deleted:{told.ticket_id}:{told.place}", ticket=ticket)
+    named = f"deleted:{told.ticket_id}:{told.place}", told.deletion
+    return told.fact(EventKind.TICKET_DELETED, *named, ticket=ticket)
 
 
 def _marked_as_spam(told: _Told) -> Fact:
-    return _change(told, "status", Change(after=Status.SPAM), ticket={"status": Status.SPAM})
+    """Zendesk deletes what is spam, and history shows no more than that: it is told once, and as spam."""
+    spam = Status.SPAM
+    return _change(told, "status", Change(after=spam), became=(told.deletion,), ticket={"status": spam})
 
 
 def _undeleted(told: _Told) -> Fact:
@@ -229,9 +245,13 @@ def _undeleted(told: _Told) -> Fact:
     return _change(told, "status", Change(before=Status.DELETED, after=status))
 
 
-def _change(told: _Told, field: str, change: Change, *, place: str | None = None, **more: Any) -> Fact:
+def _change(
+    told: _Told, field: str, change: Change, *, place: str | None = None, became: tuple[str, ...] = (), **more: Any
+) -> Fact:
     key = f"change:{told.ticket_id}:{place or field}:{told.place}"
-    return told.fact(EventKind.TICKET_CHANGED, key, changes={field: change}, **more)
+    return told.fact(
+        EventKind.TICKET_CHANGED, key, *(became or told.became(field, change.after)), changes={field: change}, **more
+    )
 
 
 def _changed(field: str, convert: Callable[[Any], Any], *needs: str) -> _Handler:
@@ -257,27 +277,37 @@ def _told_value(field: str, value: Any) -> dict[str, Any]:
     return {field: value} if field in ("status", "subject", "type", "assignee") else {}
 
 
-def _compare(told: _Told) -> Fact:
+def _compare(told: _Told, *became: str) -> Fact:
     """What a delivery tells by id alone (a group, a company, a status of one's own) is found by comparing names."""
-    return told.fact(None, f"change:{told.ticket_id}:{told.place}", needs=EVERYTHING)
+    return told.fact(None, f"change:{told.ticket_id}:{told.place}", *became, needs=EVERYTHING)
 
 
-def _status(value: object) -> Status | None:
-    return map_status(_text(value)) if value is not None else None
+def _compared(field: str) -> _Handler:
+    """A field that holds an id; the id tells whether history told of it already."""
+
+    def handle(told: _Told) -> Fact:
+        event = told.envelope.event
+        return _compare(told, *(told.became(field, event.current) if "current" in event.model_fields_set else ()))
+
+    return handle
 
 
-def _text(value: object) -> str | None:
+def as_status(value: object) -> Status | None:
+    return map_status(as_text(value)) if value is not None else None
+
+
+def as_text(value: object) -> str | None:
     if value is not None and not isinstance(value, str | int | float):
         raise TypeError
     return str(value) if value not in (None, "") else None
 
 
-def _lower(value: object) -> str | None:
-    text = _text(value)
+def as_word(value: object) -> str | None:
+    text = as_text(value)
     return text.lower() if text else None
 
 
-def _person(value: object) -> dict[str, str] | None:
+def as_person(value: object) -> dict[str, str] | None:
     found = read_id(value)
     return {"id": found} if found else None
 
@@ -300,22 +330,22 @@ _TICKET: Mapping[str, _Handler | str] = {
     "comment_redacted": _NOT_MODELLED,
     "attachment_linked_to_comment": _BESIDE,
     "attachment_redacted_from_comment": _NOT_MODELLED,
-    "status_changed": _changed("status", _status, "ticket"),  # the label of a status of one's own is not told
+    "status_changed": _changed("status", as_status, "ticket"),  # the label of a status of one's own is not told
     "custom_status_changed": _compare,
-    "priority_changed": _changed("priority", lambda value: map_priority(_text(value))),
-    "type_changed": _changed("type", _lower),
-    "subject_changed": _changed("subject", _text),
+    "priority_changed": _changed("priority", lambda value: map_priority(as_text(value))),
+    "type_changed": _changed("type", as_word),
+    "subject_changed": _changed("subject", as_text),
     "description_changed": _NOT_MODELLED,
-    "agent_assignment_changed": _changed("assignee", _person, "ticket"),
-    "group_assignment_changed": _compare,
-    "requester_changed": _compare,
+    "agent_assignment_changed": _changed("assignee", as_person, "ticket"),
+    "group_assignment_changed": _compared("team"),
+    "requester_changed": _compared("customer"),
     "organization_changed": _compare,
     "submitter_changed": _changed("submitter", read_id),
     "brand_changed": _changed("brand", read_id),
     "form_changed": _changed("form", read_id),
-    "external_id_changed": _changed("external_id", _text),
+    "external_id_changed": _changed("external_id", as_text),
     "problem_link_changed": _changed("problem", read_id),
-    "task_due_at_changed": _changed("due_at", _text),
+    "task_due_at_changed": _changed("due_at", as_text),
     "tags_changed": _tags_changed,
     "custom_field_changed": _custom_field_changed,
     "email_ccs_changed": _NOT_MODELLED,

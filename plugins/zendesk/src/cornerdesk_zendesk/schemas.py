@@ -172,6 +172,17 @@ class ApiTicket(Loose):
     custom_fields: Annotated[list[CustomValue], Listed] = []
 
 
+class ExportedTicket(ApiTicket):
+    """A row of the export of tickets. `generated_timestamp` moves with every change, the system's own, too, and
+    `updated_at` only with those that made an event (fact sheet zendesk.md 2.1)."""
+
+    description: Text = ""
+    generated_timestamp: int | None = None
+    is_public: bool | None = None
+    satisfaction_rating: Satisfaction | None = None
+    comment_count: int | None = None
+
+
 class User(Loose):
     """`role`: end-user, agent or admin; anything but end-user is staff."""
 
@@ -274,6 +285,77 @@ class UsersAnswer(Loose):
 
 class UserAnswer(Loose):
     user: User
+
+
+class TicketsExport(Loose):
+    """A page of the cursor export. Rows are read one by one: one that cannot be read keeps back no other."""
+
+    tickets: list[dict[str, Any]]
+    users: Annotated[list[dict[str, Any]], Listed] = []
+    organizations: Annotated[list[dict[str, Any]], Listed] = []
+    groups: Annotated[list[Named], Listed] = []
+    after_cursor: str | None = None
+    end_of_stream: bool = False
+
+
+class EventsExport(Loose):
+    """A page of the time-based export of ticket events."""
+
+    ticket_events: list[dict[str, Any]]
+    end_time: int | None = None
+    end_of_stream: bool = False
+
+
+class Child(Loose):
+    """What one update did, one thing at a time. A change's field is either named (`field_name` and `value`, as audits
+    have it) or is itself the key that holds the new value; a comment stands there whole."""
+
+    id: OptionalId = None
+    event_type: Word = None
+    type: Any = None
+    via: Any = None
+    field_name: str | None = None
+    value: Any = None
+    previous_value: Any = None
+    added_tags: Words = []
+    removed_tags: Words = []
+
+    @property
+    def kind(self) -> str | None:
+        return self.event_type or (self.type.strip().lower() if isinstance(self.type, str) else None)
+
+
+class TicketEvent(Loose):
+    """A row of the export of ticket events: one update, which audits call an audit."""
+
+    id: Id
+    ticket_id: Id
+    updater_id: OptionalId = None
+    timestamp: Time = None
+    created_at: Time = None
+    via: Any = None
+    child_events: Annotated[list[Child], Listed] = []
+
+
+class TicketRecord(Loose):
+    """What we keep of a row of the export of tickets: the row, and what it only points at."""
+
+    ticket: ExportedTicket
+    users: dict[str, User] = {}
+    organization: Organization | None = None
+    group: str | None = None
+    status_label: str | None = None
+    titles: dict[str, str] = {}
+    look: bool = False
+
+
+class EventRecord(Loose):
+    """The same of a row of the export of ticket events."""
+
+    event: TicketEvent
+    users: dict[str, User] = {}
+    groups: dict[str, str] = {}
+    titles: dict[str, str] = {}
 
 
 class OrganizationAnswer(Loose):

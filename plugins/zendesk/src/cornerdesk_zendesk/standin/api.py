@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from cornerdesk_zendesk.standin.desk import Desk, Ticket, User, refusal, seconds
+from cornerdesk_zendesk.standin.history import Exports
 
 RATE_HEADERS = RateHeaders(
     limit=("ratelimit-limit", "x-rate-limit"),
@@ -50,6 +51,7 @@ class ZendeskApi(Api):
             refreshed=("authorization_code", "refresh_token", "client_credentials"),
             more={"scope": "read write"},
         )
+        self.exports = Exports(desk)
         self.side_loads = True
         self.custom_statuses: dict[int, str] = {}
         self.credentials = credentials
@@ -74,6 +76,7 @@ class ZendeskApi(Api):
             at(f"{ticket}/tags", self._add_tags, "PUT"),
             at(f"{ticket}/tags", self._set_tags, "POST", status=201),
             at(f"{ticket}/tags", self._remove_tags, "DELETE"),
+            *self.exports.routes(self),
         ]
 
     # ── the way in ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -167,7 +167,7 @@ class Desk:
     def open(self, subject: str, text: str, requester: User, *, channel: str = "email", public: bool = True,
              fields: Mapping[str, Any] | None = None, **more: Any) -> Ticket:  # fmt: skip
         """A new ticket with its first comment: one `ticket.created` and one `comment_added`."""
-        now = self._now()
+        now = self.now()
         ticket = Ticket(
             id=5000 + len(self.tickets) + 1,
             subject=subject,
@@ -220,7 +220,7 @@ class Desk:
         if not audit["events"]:
             ticket.audits.remove(audit)
         else:
-            ticket.updated_at = self._now()
+            ticket.updated_at = self.now()
         self._happen(ticket, author.id, events)
         return audit
 
@@ -253,7 +253,7 @@ class Desk:
         field_id = self.custom_field(title)
         before, ticket.custom[field_id] = ticket.custom.get(field_id), value
         self._note_change(self._audit(ticket, author.id, {}), str(field_id), before, value)
-        ticket.updated_at = self._now()
+        ticket.updated_at = self.now()
         told = {"custom_field": {"id": str(field_id), "title": title, "type": "text"}}
         self._happen(ticket, author.id, [("custom_field_changed", told | {"current": value, "previous": before})])
 
@@ -272,28 +272,30 @@ class Desk:
     def rate(self, ticket: Ticket, score: str, comment: str | None = None) -> None:
         """The requester rates the help."""
         ticket.satisfaction = {"id": self._id(0), "score": score, "comment": comment}
-        ticket.updated_at = self._now()
+        ticket.updated_at = self.now()
         told = {"satisfaction_score": {"score": score.upper(), "comment": comment}}
         self._happen(ticket, ticket.requester_id, [("csat_received", told)])
 
     def delete(self, ticket: Ticket, author: User) -> None:
-        ticket.status, ticket.updated_at = "deleted", self._now()
+        ticket.status, ticket.updated_at = "deleted", self.now()
         self._happen(ticket, author.id, [("soft_deleted", {})])
 
     def merge(self, ticket: Ticket, into: Ticket, author: User) -> None:
-        ticket.status, ticket.updated_at = "closed", self._now()
+        ticket.status, ticket.updated_at = "closed", self.now()
+        ticket.tags = sorted({*ticket.tags, "closed_by_merge"})
         self._happen(ticket, author.id, [("merged", {"target_ticket_id": str(into.id)})])
 
     # ── bookkeeping ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
+        """What time it is there."""
         return self._clock.now()
 
     def _audit(self, ticket: Ticket, author_id: int, custom: JSON) -> JSON:
         audit = {
             "id": self._id(20_000_000_000),
             "ticket_id": ticket.id,
-            "created_at": seconds(self._now()),
+            "created_at": seconds(self.now()),
             "author_id": author_id,
             "metadata": {"system": {"client": "stand-in"}, "custom": custom},
             "events": [],
@@ -328,7 +330,7 @@ class Desk:
             "attachments": [],
             "audit_id": audit["id"],
             "via": audit["via"],
-            "created_at": seconds(self._now()),
+            "created_at": seconds(self.now()),
             "metadata": {"system": {"client": "stand-in"}, "custom": {}},
         }
         ticket.comments.append(comment)
@@ -351,7 +353,7 @@ class Desk:
         for position, (name, event) in enumerate(events, start=1):
             meta = {"meta": {"sequence": {"id": sequence, "position": position}}}
             told = self.detail(ticket, actor_id)
-            self._tell(Happening(f"ticket.{name}", ticket.id, event | meta, told, self._now()))
+            self._tell(Happening(f"ticket.{name}", ticket.id, event | meta, told, self.now()))
 
     # ── how it looks ────────────────────────────────────────────────────────────────────────────────────────────────
 
