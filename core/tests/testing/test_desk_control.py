@@ -59,6 +59,14 @@ async def test_everything_that_people_do_can_be_asked_for(standin: PlainStandIn,
     assert standin.tickets() == []
 
 
+def test_a_closed_ticket_is_not_touched(standin: PlainStandIn) -> None:
+    closed, other = standin.open_ticket("a", "b"), standin.open_ticket("c", "d")
+    standin.set_status(closed, "closed")
+    standin.comment(other, "And?")
+    standin.touch()
+    assert (standin.notes(closed), standin.notes(other)) == (0, 1)
+
+
 async def test_what_the_vendor_has_not_is_told(standin: PlainStandIn, http: httpx.AsyncClient) -> None:
     ticket = standin.open_ticket("a", "b")
     with pytest.raises(UnsupportedError, match="in Plaindesk nobody can merge tickets"):

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from cornerdesk import Delivery, EventKind
+from cornerdesk import Delivery, Direction, EventKind, Priority, Status, UnsupportedError
 from cornerdesk_zendesk.adapter import ZendeskAdapter
-from cornerdesk_zendesk.standin import ZendeskStandIn
+from cornerdesk_zendesk.settings import ZendeskSettings
+from cornerdesk_zendesk.standin import Credentials, ZendeskStandIn
 from cornerdesk_zendesk.testing import SECRET, make_settings
 from cornerdesk_zendesk.webhooks import INVOCATION
 
@@ -155,6 +156,27 @@ async def test_its_tag_calls_are_as_odd_as_zendesks(standin: ZendeskStandIn) -> 
         answer = await http.put(f"{path}/tags", json=stale)
         assert (answer.status_code, answer.json()["error"]) == (409, "UpdateConflict")
         assert answer.headers["ratelimit-remaining"].isdigit()
+
+
+async def test_it_understands_the_words_of_the_model(standin: ZendeskStandIn) -> None:
+    ticket = standin.open_ticket("a", "b")
+    standin.change(ticket, status="on_hold", priority="urgent", assignee="agnes@desk.example.com", team="Tier 2")
+    standin.comment(ticket, "psst", by="own", public=False)
+    look = standin.look(ticket)
+    assert standin.desk.tickets[int(ticket)].status == "hold"
+    assert (look.status, look.priority) == (Status.ON_HOLD, Priority.URGENT)
+    assert (look.assignee, look.team) == (standin.agent_id, "Tier 2")
+    assert [line.direction for line in look.messages] == [Direction.INBOUND, Direction.INTERNAL]
+    with pytest.raises(UnsupportedError):
+        standin.rate(ticket, "okay")
+
+
+async def test_its_own_settings_sign_in() -> None:
+    standin = ZendeskStandIn(credentials=Credentials(client_id="cd", client_secret="right"))
+    async with standin.serving() as url:
+        adapter = ZendeskAdapter("support", ZendeskSettings.model_validate(standin.settings(url)))
+        assert await adapter.own_user_id() == standin.own_id
+        await adapter.aclose()
 
 
 async def test_too_many_requests_are_turned_away() -> None:

@@ -7,7 +7,7 @@ import json
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -32,6 +32,7 @@ from cornerdesk.testing.desk.failing import Faults
 from cornerdesk.testing.desk.faults import Fault
 from cornerdesk.testing.desk.look import Look
 from cornerdesk.testing.desk.rates import RateHeaders, RateLimit
+from cornerdesk.testing.desk.refusals import RefusedError
 from cornerdesk.testing.desk.sending import Packed, RetryRules, Sender, Sent
 from cornerdesk.testing.desk.serving import serving
 
@@ -241,8 +242,10 @@ class StandIn(ABC):
 
     def touch(self) -> None:
         """Somebody changes the ticket that was not changed for longest, so that lists in order of time shift."""
-        if tickets := self.tickets():
-            self.comment(tickets[0], "Still looking.", by="agent", public=False)
+        for ticket in self.tickets():
+            with suppress(RefusedError):  # a closed ticket stays as it is
+                self.comment(ticket, "Still looking.", by="agent", public=False)
+                return
 
     def not_here(self, what: str) -> UnsupportedError:
         """The error to raise for what the vendor cannot do: `not_here("merge tickets")`."""
