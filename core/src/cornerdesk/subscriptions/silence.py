@@ -23,8 +23,6 @@ MISSED = 3
 
 _HOUR = 3600
 _WEEK = 168
-_SHIFTS = (-1, 0, 1)
-"""Hours by which everything may come earlier or later than before: daylight saving time begins and ends."""
 _LOOKED_AT = timedelta(weeks=8)
 """Of a longer silence more hours would prove nothing."""
 
@@ -93,13 +91,13 @@ def judge_silence(rhythm: Rhythm, now: datetime) -> Silence:
 
 
 def _expected(rhythm: Rhythm, length: timedelta, weeks: int) -> float:
-    """Hours in which something would have come, by the same hours of these weeks; the least of it, would everything
-    come an hour earlier or later."""
+    """Hours in which something would have come, by the same hours of these weeks. (By UTC: when clocks are put back or
+    forward, a morning comes an hour late, which is far from enough to prove anything.)"""
     assert rhythm.last is not None
     end = hour_of(rhythm.last)
     usual = Counter(hour % _WEEK for hour in rhythm.hours if end - weeks * _WEEK < hour <= end)
     parts = _hours_between(rhythm.last.timestamp(), rhythm.last.timestamp() + length.total_seconds())
-    return min(sum(part * usual[(hour + shift) % _WEEK] for hour, part in parts) for shift in _SHIFTS) / weeks
+    return sum(part * usual[hour % _WEEK] for hour, part in parts) / weeks
 
 
 def _hours_between(begin: float, end: float) -> list[tuple[int, float]]:
@@ -111,9 +109,10 @@ def _hours_between(begin: float, end: float) -> list[tuple[int, float]]:
 
 
 def _overall(rhythm: Rhythm, length: timedelta) -> tuple[float, float]:
-    """The same by the overall rate since the first delivery: hours that would have been usual, and the chance."""
+    """The same by the overall rate since the first delivery, with which the time only begins: hours that would have
+    been usual, and the chance."""
     assert rhythm.first is not None
     assert rhythm.last is not None
-    known = max(rhythm.last - rhythm.first, timedelta(hours=1))
-    count = len(rhythm.hours)
+    known = max(rhythm.last - rhythm.first, timedelta(days=1))
+    count = max(len(rhythm.hours) - 1, 0)
     return count * (length / known), (known / (known + length)) ** count
