@@ -1,15 +1,16 @@
-"""What `cornerdesk init` writes: a commented configuration of an invented company, with rules and what they should do.
+"""What commands write for people to go on from. It must never overwrite anything.
 
-The files stand in `example/` as they are written. It must never overwrite anything.
+`write_example`: a commented configuration of an invented company, with rules and what they should do, for `init`; its
+files stand in `example/`. `adapters`: an adapter's project, for `new adapter`. `recording` and `pseudonyms`: a real
+delivery as a fixture without real people, for `record`.
 """
 
 from __future__ import annotations
 
-import os
 from importlib.resources import files
 from pathlib import Path
 
-from cornerdesk.errors import ConfigurationError, Problem
+from cornerdesk.scaffold.writing import write_files
 
 # How a file is called here (packagers leave out what begins with a dot), and there.
 _FILES = {
@@ -29,25 +30,8 @@ def write_example(directory: Path) -> list[Path]:
     Raises:
         ConfigurationError: a file is there already, or the folder cannot be written to. Then nothing was written.
     """
-    targets = {source: directory / target for source, target in _FILES.items()}
-    # Unlike Path.exists these ask nothing of a folder that we may not enter: writing will say so.
-    there = [path for path in targets.values() if os.path.lexists(path)]
-    if there:
-        message, expected = (
-            "the file is there already, and nothing was written",
-            "another folder, or the file moved away",
-        )
-        raise ConfigurationError([Problem(str(path), None, None, message, expected) for path in there])
-    written: list[Path] = []
-    try:
-        for source, path in targets.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("xb") as file:
-                written.append(path)
-                file.write(files("cornerdesk.scaffold").joinpath("example", *source.split("/")).read_bytes())
-    except OSError as error:
-        for path in written:
-            path.unlink(missing_ok=True)
-        reason = (error.strerror or "no reason is known").lower()
-        raise ConfigurationError([Problem(str(directory), None, None, f"it cannot be written to: {reason}")]) from None
-    return written
+    folder = files("cornerdesk.scaffold").joinpath("example")
+    targets = {
+        directory / target: folder.joinpath(*source.split("/")).read_bytes() for source, target in _FILES.items()
+    }
+    return write_files(directory, targets)

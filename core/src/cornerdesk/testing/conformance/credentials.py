@@ -43,7 +43,6 @@ class CredentialsTests(StandardTests):
 
         When it fails: ask for something that every user may see, and name it in a line.
         """
-        self._need_api()
         line = await bench.adapter.check()
         assert line.strip()
         assert "\n" not in line
@@ -55,7 +54,6 @@ class CredentialsTests(StandardTests):
 
         When it fails: let `ApiClient`'s `CredentialsError` through, and ask for another token at most once.
         """
-        self._need_api()
         bench.standin.faults.append(Fault(status=status, body='{"error": "invalid_token"}', times=_ALWAYS))
         with pytest.raises(CredentialsError):
             await bench.adapter.check()
@@ -66,7 +64,6 @@ class CredentialsTests(StandardTests):
 
         When it fails: name the setting that holds the secret, never its value, nor headers or bodies of requests.
         """
-        self._need_api()
         secrets = list(_secrets(bench.adapter.settings))
         for status in (400, 401, 403, 404, 429, 500):
             bench.standin.faults.append(Fault(status=status, body=" ".join(secrets), times=_ALWAYS))
@@ -157,20 +154,12 @@ class CredentialsTests(StandardTests):
 
         When it fails: leave `check` as `Adapter` has it, or declare what the credentials are for.
         """
-        if self._has_api():
+        if self.talks:
             pytest.skip("talks to the vendor")
         with pytest.raises(UnsupportedError):
             await self.make_adapter().check()
 
     # ── for the tests above ─────────────────────────────────────────────────────────────────────────────────────────
-
-    def _has_api(self) -> bool:
-        pure = {Capability.SIGNED_WEBHOOKS, Capability.BEFORE_AND_AFTER, Capability.RATINGS}
-        return bool(self.declared - pure)
-
-    def _need_api(self) -> None:
-        if not self._has_api():
-            pytest.skip("declares nothing that talks to the vendor")
 
     def _questions(self, bench: Bench) -> list[Any]:
         if Capability.HYDRATION not in self.declared:

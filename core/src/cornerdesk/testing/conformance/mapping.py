@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from pydantic import ValidationError
 
+from cornerdesk.adapters.echo import hints_of
 from cornerdesk.adapters.interface import Capability, Fact, Reading
 from cornerdesk.errors import RejectedError
 from cornerdesk.model import EventKind, Ticket
@@ -143,6 +144,16 @@ class MappingTests(StandardTests):
         """
         for fact in self._read(sample).facts:
             assert json.loads(fact.model_dump_json())
+
+    def test_changes_have_plain_values(self, sample: Sample) -> None:
+        """Changes are compared with stored ones and with the hints of our own writes: a person in them is
+        `{"id": ...}`, and no object.
+
+        When it fails: put `model_dump()` of people into `Change`.
+        """
+        for fact in self._read(sample).facts:
+            stored = Fact.model_validate_json(fact.model_dump_json())
+            assert hints_of(None, stored.changes) == hints_of(None, fact.changes)
 
     # ── one fact, several deliveries ────────────────────────────────────────────────────────────────────────────────
 
