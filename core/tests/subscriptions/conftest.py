@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
@@ -192,18 +193,23 @@ Run = Callable[..., Done]
 
 
 @pytest.fixture
-def company(tmp_path: Path, moody: type[MoodyDesk], monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def company(
+    tmp_path: Path, moody: type[MoodyDesk], migrated_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
     """The company's folder; we stand in it, and its only plugin is the moody desk."""
     (tmp_path / "cornerdesk.yaml").write_text(
         f'server: {{public_url: "{PUBLIC}"}}\nsources:\n  support: {{adapter: moody}}\n'
     )
+    shutil.copy(migrated_file, tmp_path / "cornerdesk.db")
     monkeypatch.delenv("CORNERDESK_CONFIG", raising=False)
     monkeypatch.chdir(tmp_path)
-    plugin = SimpleNamespace(cornerdesk_adapters=hookimpl(lambda: [moody]))
+    plugin = ModuleType("moody")
+    vars(plugin)["cornerdesk_adapters"] = hookimpl(lambda: [moody])
 
     def load(**_: Any) -> Plugins:
         return load_plugins(extra={"moody": plugin})
 
+    monkeypatch.setattr("cornerdesk.plugins.entry_points", lambda **_: ())
     monkeypatch.setattr("cornerdesk.plugins.load_plugins", load)
     options.installed_plugins.cache_clear()
     yield tmp_path
