@@ -18,6 +18,7 @@ from cornerdesk.wire import parse_answer
 
 from cornerdesk_intercom.schemas import (
     Conversation,
+    DeletedAnswer,
     Found,
     Me,
     Part,
@@ -147,6 +148,14 @@ class IntercomClient:
         }
         answer = await self.api.request("POST", f"/{kind}/search", json=body, repeatable=True, background=background)
         return parse_answer(Found, answer)
+
+    async def deleted_conversations(self, page: int) -> DeletedAnswer:
+        """A page of deleted conversations, those deleted last first; none where we may not see them."""
+        params = {"page": str(page), "per_page": "60", "order": "desc"}
+        answer = await self.api.request(
+            "GET", "/conversations/deleted", params=params, accept={400, 403, 404}, background=True
+        )
+        return parse_answer(DeletedAnswer, answer) if answer.status == 200 else DeletedAnswer()
 
     async def people(self, kind: Literal["admins", "teams"], wanted: str | None = None) -> list[Person]:
         """Teammates or teams; kept for a while, and read again when the id `wanted` is not among them."""

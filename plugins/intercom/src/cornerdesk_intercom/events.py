@@ -6,13 +6,14 @@ the same part. How facts are named is told in `webhooks`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from cornerdesk import JSON, Actor, ActorKind, Change, EventKind, Fact, Message, Reading, RejectedError, Status
+from cornerdesk import JSON, Actor, ActorKind, Change, EventKind, Fact, Message, Reading, Status
 from cornerdesk.wire import parse, read_id
 
 from cornerdesk_intercom.legacy import is_legacy, modern
@@ -24,11 +25,10 @@ from cornerdesk_intercom.mapping import (
     map_rating,
     message_of,
     source_message,
-    tag_names,
     told_conversation,
     told_ticket,
 )
-from cornerdesk_intercom.schemas import Conversation, Notification, Part, Rating, TagList, VendorTicket
+from cornerdesk_intercom.schemas import Conversation, Notification, Part, Rating, VendorTicket
 
 ALWAYS = frozenset({"customer", "account", "actor"})
 """What no delivery tells: addresses of people, names of companies, teammates and teams."""
@@ -274,17 +274,17 @@ def _state_change(told: Told, kind: str) -> dict[str, Change]:
         return {"status": Change(after=Status.CLOSED)}
     if "status" not in told.ticket:
         return {}
-    return {"status": Change(after=Status.ON_HOLD if kind == "snoozed" else Status.OPEN)}
+    return {"status": Change(after=Status.PENDING if kind == "snoozed" else Status.OPEN)}
 
 
 def _ticket_state_change(told: Told, part: Part) -> dict[str, Change]:
-    """A ticket's first state part repeats its state (3.3), and is no change."""
+    """A ticket's first state part repeats its state (3.3), and is no change. The state of before is told, the status
+    of before is not: a closed ticket is closed in any state."""
     if part.ticket_state is None or part.ticket_state == part.previous_ticket_state:
         return {}
     newest = all((other.created_at or told.at) <= (part.created_at or told.at) for other in told.parts)
     after = told.ticket.get("status") if newest else None
-    before = CATEGORIES.get(part.previous_ticket_state or "")
-    return {"status": Change(before=before, after=after or CATEGORIES.get(part.ticket_state, Status.OTHER))}
+    return {"status": Change(after=after or CATEGORIES.get(part.ticket_state, Status.OTHER))}
 
 
 _COMPARED = frozenset(
@@ -323,24 +323,14 @@ def _is_state(part: Part) -> bool:
 
 
 def _tagged(told: Told) -> list[Fact]:
-    """Whether `tags_added` survives in 2.x is not known (1.5); without it, comparing finds what came."""
+    """What is on it now is told; whether 2.x still tells what came is not known (1.5), and the core knows it better.
+    The part in the delivery is the one that was tagged, so its author is not who did it."""
     if "tags" not in told.ticket:
-        return [told.look(needs=EVERYTHING)]
-    after = told.ticket["tags"]
-    added = set(_names(told.item.get("tags_added"))) | set(_names([told.item.get("tag")]))
-    before = [tag for tag in after if tag not in added] if added else None
-    part = told.parts[-1] if told.parts else None
+        return [told.look()]
     stamp = int((told.as_of or told.at).timestamp())
-    key = f"change:{told.ticket_id}:tags:{stamp}:{','.join(sorted(after))[:200]}"
-    change = Change(before=before, after=list(after))
-    fact = told.fact(EventKind.TICKET_CHANGED, key, changes={"tags": change}, actor=Actor())
-    return [fact.model_copy(update={"occurred_at": told.at}) if part else fact]
-
-
-def _names(value: object) -> Iterable[str]:
-    with suppress(RejectedError):
-        return tag_names(parse(TagList, {"tags": value}).tags)
-    return ()
+    after = sorted(told.ticket["tags"])
+    key = f"change:{told.ticket_id}:tags:{stamp}:{hashlib.sha256(repr(after).encode()).hexdigest()[:16]}"
+    return [told.fact(EventKind.TICKET_CHANGED, key, changes={"tags": Change(after=after)})]
 
 
 def rating_facts(told: Told) -> list[Fact]:
@@ -364,16 +354,20 @@ def _rated(told: Told) -> list[Fact]:
             value = {"rating": value} if type(value) is int else value
             if isinstance(value, dict):
                 told = replace(told, rating=parse(Rating, value))
-    return rating_facts(told) or [told.look(needs=EVERYTHING)]
+    return rating_facts(told) or [told.look()]
+
+
+def deleted_fact(told: Told) -> Fact:
+    told = replace(told, needs=frozenset())  # nobody can be asked any more
+    return told.fact(EventKind.TICKET_DELETED, f"deleted:{told.ticket_id}", ticket={"status": Status.DELETED})
 
 
 def _deleted(told: Told) -> list[Fact]:
-    told = replace(told, needs=frozenset())  # nobody can be asked any more
-    return [told.fact(EventKind.TICKET_DELETED, f"deleted:{told.ticket_id}", ticket={"status": Status.DELETED})]
+    return [deleted_fact(told)]
 
 
 def _look(told: Told) -> list[Fact]:
-    return [told.look(needs=EVERYTHING)]
+    return [told.look()]
 
 
 def _said_by(*kinds: ActorKind, note: bool = False) -> Callable[[Part], bool]:
@@ -413,7 +407,7 @@ _CONVERSATION: Mapping[str, Handler | str] = {
     "admin.replied": _happened(),
     "admin.replied.translated": _happened(),  # the same part as the reply itself; whichever comes first
     "admin.single.created": _created,
-    "admin.snoozed": _happened(Status.ON_HOLD),
+    "admin.snoozed": _happened(Status.PENDING),
     "admin.unsnoozed": _happened(Status.OPEN),
     "operator.replied": _happened(),
     "priority.updated": _happened(),

@@ -1,4 +1,4 @@
-"""History: conversations first, then tickets, each in the order in which they changed.
+"""History: conversations first, then tickets, each in the order in which they changed, then what was deleted.
 
 A search's pages shift while they are read, whatever they are sorted by, and its rows may be old (fact sheet intercom.md
 section 6). So
@@ -9,6 +9,9 @@ section 6). So
 - where Intercom ignores that we ask for an order (it is documented for contacts alone), its cursors are followed, and
   what changed since that began is asked for again;
 - the next run begins a while before the last row of this one.
+
+Deleted conversations are listed newest first: what is deleted while they are read moves the others to later pages, so
+they are told twice rather than not at all, and the list is read down to where the run before began.
 
 The cursor is JSON of ours: what is searched, from when, and by which of Intercom's cursors.
 """
@@ -34,17 +37,20 @@ from cornerdesk.wire import parse
 from pydantic import BaseModel, ConfigDict
 
 from cornerdesk_intercom.client import IntercomClient, Kind
-from cornerdesk_intercom.events import Told, created_fact, message_fact, rating_facts
+from cornerdesk_intercom.events import Told, created_fact, deleted_fact, message_fact, rating_facts
 from cornerdesk_intercom.hydration import Gathered, gather, read_gathered, whole
-from cornerdesk_intercom.schemas import Found, Row
+from cornerdesk_intercom.mapping import first_message
+from cornerdesk_intercom.schemas import DeletedRow, Found, Row
 
 PAGE = 50
 """Rows of a search's page: larger ones have run into time-outs (section 6)."""
 
+Step = Literal["conversations", "tickets", "deleted"]
+
 OVERLAP = 300
 """Seconds before the last row at which the next run begins: searches lag behind."""
 
-_KINDS: tuple[Kind, ...] = ("conversations", "tickets")
+_AFTER: dict[str, Step] = {"conversations": "tickets", "tickets": "deleted", "deleted": "conversations"}
 
 
 class Place(BaseModel):
@@ -67,40 +73,90 @@ class Place(BaseModel):
     told: tuple[str, ...] = ()
 
 
+class Deleted(BaseModel):
+    """Where the list of deleted conversations is.
+
+    Attributes:
+        low: seconds since 1970: what was deleted before was told.
+        top: when the last one so far was deleted.
+        page: the next page.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    low: int
+    top: int
+    page: int = 1
+
+
 class Cursor(BaseModel):
     """The whole of it. `done`: tickets told in this run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    now: Literal["conversations", "tickets"] = "conversations"
+    now: Step = "conversations"
     conversations: Place
     tickets: Place
+    deleted: Deleted
     done: int = 0
 
 
 def first_cursor(since: datetime | None) -> Cursor:
     low = int(since.timestamp()) if since else 0
     place = Place(low=low, top=low)
-    return Cursor(conversations=place, tickets=place)
+    return Cursor(conversations=place, tickets=place, deleted=Deleted(low=low, top=low))
 
 
 async def fetch_page(client: IntercomClient, since: datetime | None, cursor: str | None) -> HistoryPage:
-    """One page of one of the two searches, each row asked for by its id."""
+    """One page of one of the two searches, each row asked for by its id; or of the deleted ones."""
     at = Cursor.model_validate_json(cursor) if cursor else first_cursor(since)
-    place: Place = getattr(at, at.now)
-    found = await client.search(at.now, _query(place), PAGE, place.after, background=True)
-    rows, unreadable = _rows(found, at.now)
+    if at.now == "deleted":
+        return await _deleted_page(client, at)
+    return await _search_page(client, at, at.now)
+
+
+async def _search_page(client: IntercomClient, at: Cursor, kind: Kind) -> HistoryPage:
+    place: Place = getattr(at, kind)
+    found = await client.search(kind, _query(place), PAGE, place.after, background=True)
+    rows, unreadable = _rows(found, kind)
     new = [row for row in rows if _name(row) not in place.told]
     records, skipped = await _records(client, new)
-    done = at.done + len(new)
     following, ended = _next(place, rows, found, int(client.clock.now().timestamp()))
-    total = None if found.total_count is None else at.done + found.total_count
-    end = ended and at.now == _KINDS[-1]
-    then: Kind = _KINDS[0] if end else _KINDS[-1] if ended else at.now
-    moved = at.model_copy(update={at.now: following, "now": then, "done": 0 if end else done})
+    moved = {kind: following, "now": _AFTER[kind] if ended else kind, "done": at.done + len(new)}
     return HistoryPage(
-        records=records, cursor=moved.model_dump_json(), end=end, total=total, skipped=(*unreadable, *skipped)
+        records=records,
+        cursor=at.model_copy(update=moved).model_dump_json(),
+        total=None if found.total_count is None else at.done + found.total_count,
+        skipped=(*unreadable, *skipped),
     )
+
+
+async def _deleted_page(client: IntercomClient, at: Cursor) -> HistoryPage:
+    place = at.deleted
+    found = await client.deleted_conversations(place.page)
+    times = [int(row.deleted_at.timestamp()) for row in found.conversations if row.deleted_at]
+    top = max([place.top, *times])
+    end = not found.conversations or not found.pages.more or min(times, default=0) < place.low
+    following = place.model_copy(update={"top": top, "page": place.page + 1})
+    if end:
+        following = Deleted(low=max(0, top - OVERLAP), top=top)
+    moved = {"deleted": following, "now": "conversations" if end else "deleted", "done": 0 if end else at.done}
+    return HistoryPage(
+        records=tuple(deleted_record(row) for row in found.conversations if _since(row, place.low)),
+        cursor=at.model_copy(update=moved).model_dump_json(),
+        end=end,
+    )
+
+
+def _since(row: DeletedRow, low: int) -> bool:
+    return row.deleted_at is None or int(row.deleted_at.timestamp()) >= low
+
+
+def deleted_record(row: DeletedRow) -> HistoryRecord:
+    """What is left of a deleted conversation."""
+    at = int(row.deleted_at.timestamp()) if row.deleted_at else None
+    body = json.dumps({"deleted": {"id": row.id, "deleted_at": at}}).encode()
+    return HistoryRecord(key=f"deleted:{row.id}", ticket_id=row.id, body=body)
 
 
 def _query(place: Place) -> JSON:
@@ -172,17 +228,19 @@ def record_of(ticket_id: str, found: JSON) -> HistoryRecord:
     """A record of what `gather` found."""
     read = read_gathered(found)
     as_of = int(read.as_of.timestamp()) if read.as_of else 0
+    counted, opening = _counted(found, read), int(first_message(read.conversation, read.ticket) is not None)
     return HistoryRecord(
-        key=f"conversation:{ticket_id}:{as_of}",
+        key=f"conversation:{ticket_id}:{as_of}:{len(read.parts)}",  # times are whole seconds
         ticket_id=ticket_id,
         body=json.dumps(found, separators=(",", ":")).encode("utf-8", "replace"),
-        parts=len(read.parts),
-        parts_counted=_counted(found, read),
+        parts=len(read.parts) + opening,
+        parts_counted=None if counted is None else counted + opening,
     )
 
 
 def _counted(found: JSON, read: Gathered) -> int | None:
-    """By the statistics, which not every conversation has; else by the list's own total, of which 500 are shown."""
+    """By the statistics, which not every conversation has; else by the list's own total, of which 500 are shown.
+    What began a conversation is none of its parts, for Intercom."""
     statistics = read.conversation.statistics if read.conversation else None
     if statistics is not None and statistics.count_conversation_parts is not None:
         return statistics.count_conversation_parts
@@ -203,6 +261,8 @@ def read_record(record: HistoryRecord, pages: str) -> Reading:
         RejectedError: a record of an unknown shape; names the field.
     """
     data = load_json(record.body)
+    if isinstance(data, dict) and "deleted" in data:
+        return Reading(facts=(_deleted_fact(record, parse(DeletedRow, data["deleted"])),))
     found = read_gathered(data)
     if not isinstance(data, dict) or (found.conversation is None and found.ticket is None):
         raise RejectedError("the record holds neither a `conversation` nor a `ticket`")
@@ -226,6 +286,13 @@ def read_record(record: HistoryRecord, pages: str) -> Reading:
         told.fact(None, f"state:{told.ticket_id}:{int(state.as_of.timestamp())}"),
     ]
     return Reading(facts=tuple(map(_complete, facts)), states=(state,))
+
+
+def _deleted_fact(record: HistoryRecord, row: DeletedRow) -> Fact:
+    if row.deleted_at is None:
+        raise RejectedError("the field `deleted.deleted_at` is missing")
+    told = Told(row.id, {"id": row.id}, row.deleted_at, record.key, raw={}, item={}, as_of=row.deleted_at)
+    return _complete(deleted_fact(told))
 
 
 def _complete(fact: Fact) -> Fact:

@@ -34,7 +34,7 @@ from cornerdesk_intercom import schemas
 from cornerdesk_intercom.notes import is_html, without_marker
 from cornerdesk_intercom.schemas import Author, Channels, Contact, ContactReference, Conversation, Part, VendorTicket
 
-STATES = {"open": Status.OPEN, "snoozed": Status.ON_HOLD, "closed": Status.CLOSED}
+STATES = {"open": Status.OPEN, "snoozed": Status.PENDING, "closed": Status.CLOSED}
 
 CATEGORIES = {
     "submitted": Status.NEW,
@@ -83,7 +83,8 @@ def map_channel(channel: Channels | str | None, source_type: str | None = None) 
 
 
 def map_state(conversation: Conversation) -> tuple[Status, str | None]:
-    """Of a plain conversation. A snoozed one is `open`, too, so its `state` decides (3.1)."""
+    """Of a plain conversation. A snoozed one is `open`, too, so its `state` decides (3.1); it opens again when the
+    customer writes, so that is whom it waits for."""
     word = conversation.state
     if word is None and conversation.open is not None:
         word = "open" if conversation.open else "closed"
@@ -99,7 +100,7 @@ def map_ticket_state(ticket: VendorTicket) -> tuple[Status, str | None]:
     if ticket.open is False:
         return Status.CLOSED, label or "closed"
     if ticket.snoozed_until is not None and status is not Status.SOLVED:
-        return Status.ON_HOLD, label
+        return Status.PENDING, label
     return status, label
 
 

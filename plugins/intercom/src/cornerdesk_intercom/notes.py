@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from html import escape, unescape
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from cornerdesk import clean_text, html_to_text
 
@@ -25,15 +25,19 @@ _HTML_INSIDE = re.compile(r"</(?:p|div|a|b|i|li|strong|em|span|h[1-6])>|<br ?/?>
 
 def note_html(text: str, marker: str) -> str:
     """A note's body: `text` as people wrote it, and the marker."""
-    paragraphs = (escape(part, quote=False).replace("\n", "<br>") for part in text.split("\n\n"))
-    shown = "".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)
-    return f'{shown}<p><a href="{ADDRESS}{quote(marker, safe="")}">{_LABEL}</a></p>'
+    shown = escape(text, quote=False).replace("\n", "<br>")
+    return f'<p>{shown}</p><p><a href="{ADDRESS}{quote(marker, safe="")}">{_LABEL}</a></p>'
 
 
 def holds_marker(body: str, marker: str) -> bool:
     """Whether a note's body, HTML or text, has this marker in it."""
-    mark = re.escape(ADDRESS + quote(marker, safe=""))
-    return re.search(rf"{mark}(?![\w.~%-])", unescape(body)) is not None
+    return marker_in(body) == marker
+
+
+def marker_in(body: str) -> str | None:
+    """The marker in a note's body; None where there is none."""
+    found = re.search(re.escape(ADDRESS) + r"([\w.~%-]{1,300})", unescape(body))
+    return unquote(found[1]) if found else None
 
 
 def is_html(body: str) -> bool:

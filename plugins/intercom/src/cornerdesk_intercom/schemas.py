@@ -151,10 +151,6 @@ class Tag(Loose):
 Tags = Annotated[list[Tag], _under("tags", "data")]
 
 
-class TagList(Loose):
-    tags: Tags = []
-
-
 class File(Loose):
     name: str | None = None
     content_type: str | None = None
@@ -325,6 +321,29 @@ class Row(Loose):
 
     id: Id
     updated_at: Time = None
+
+
+class DeletedRow(Loose):
+    id: Id
+    deleted_at: Time = None
+
+
+class DeletedPages(Loose):
+    """`next` is an address, which we do not follow: pages have numbers."""
+
+    page: int = 1
+    total_pages: int = 1
+
+    @property
+    def more(self) -> bool:
+        return self.page < self.total_pages
+
+
+class DeletedAnswer(Loose):
+    """`GET /conversations/deleted`, since API version 2.16."""
+
+    conversations: Annotated[list[DeletedRow], Listed] = []
+    pages: Annotated[DeletedPages, _or(dict)] = DeletedPages()
 
 
 class PeopleAnswer(Loose):

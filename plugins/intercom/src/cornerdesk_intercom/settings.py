@@ -45,7 +45,8 @@ class IntercomSettings(SourceSettings):
         description="the teammate whom Cornerdesk writes as; default: the one that the access token belongs to",
     )
     snooze: Duration = Field(
-        timedelta(days=1), description="how long `status: on_hold` snoozes, for Intercom wants an end; such as 24h"
+        timedelta(days=1),
+        description="how long `status: pending` snoozes a conversation, for Intercom wants an end; such as 24h",
     )
 
     @field_validator("client_secret")

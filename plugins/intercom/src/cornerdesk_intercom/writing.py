@@ -31,6 +31,7 @@ from cornerdesk_intercom.notes import holds_marker, note_html
 from cornerdesk_intercom.schemas import Conversation, Part, Person, Tag, TicketState, VendorTicket
 
 _CLOSING = frozenset({Status.CLOSED, Status.SOLVED})
+_SNOOZING = frozenset({Status.PENDING, Status.ON_HOLD})
 _log = structlog.get_logger()
 
 
@@ -39,7 +40,7 @@ class Writer:
 
     Args:
         own_id: tells the teammate whom we write as.
-        snooze: how long `on_hold` lasts.
+        snooze: how long a conversation is snoozed.
     """
 
     def __init__(
@@ -170,18 +171,17 @@ class Writer:
         return await self._set_ticket(ticket, status)
 
     async def _set_conversation(self, conversation_id: str, status: Status) -> Receipt:
-        """A conversation is open, snoozed or closed, and nothing else."""
+        """A conversation is open, snoozed or closed: what is solved is closed, and what waits is snoozed."""
         what: dict[str, Any]
         if status in _CLOSING:
             what = {"message_type": "close", "type": "admin"}
         elif status is Status.OPEN:
             what = {"message_type": "open"}
-        elif status is Status.ON_HOLD:
+        elif status in _SNOOZING:
             what = {"message_type": "snoozed", "snoozed_until": self._snoozed_until()}
         else:
             raise UnsupportedError(
-                f"in Intercom a conversation is open, snoozed (on_hold) or closed, and cannot be {status.value};"
-                " a ticket can be pending or solved, too"
+                f"in Intercom a conversation is open, snoozed (pending) or closed, and cannot be {status.value}"
             )
         conversation = await self._client.act(conversation_id, await self._own_id(), **what)
         return _status_receipt(map_state(conversation)[0], status)
@@ -239,5 +239,5 @@ def _note_receipt(part: Part) -> Receipt:
 
 
 def _status_receipt(now: Status, wanted: Status) -> Receipt:
-    """A conversation that is solved is closed: that is what its delivery will tell."""
+    """What it became is what its delivery will tell: closed rather than solved, say."""
     return Receipt(echoes=tuple(dict.fromkeys((field_hint("status", now), field_hint("status", wanted)))))
