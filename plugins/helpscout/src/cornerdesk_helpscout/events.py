@@ -119,7 +119,7 @@ def read_event(name: str, data: object, delivery: Delivery, key: str) -> Reading
         return Reading(facts=(_rated(data, delivery),))
     if name == "convo.deleted":
         return Reading(facts=(_deleted(data, delivery),))
-    if not _is_whole(data):
+    if not is_whole(data):
         return Reading(facts=(_thin(name, data, delivery, told_by),))
     assert isinstance(data, dict)
     _refuse_v1(data)
@@ -163,10 +163,15 @@ def _said(direction: Direction) -> _Handler:
         threads = [thread for thread in in_order(told.conversation.parts.threads) if is_message(thread)]
         opening = threads[0] if threads and told.complete else None
         fitting = [thread for thread in threads if direction_of(thread) is direction and thread.createdAt is not None]
-        newest = max(fitting, key=_time, default=None)
+        newest = max(enumerate(fitting), key=lambda each: (_time(each[1]), each[0]), default=(0, None))[1]
         if newest is None or not told.is_recent(newest):
             return (told.look(),)
-        together = [thread for thread in fitting if _time(newest) - _time(thread) <= TOGETHER]
+        together = [
+            thread
+            for thread in fitting
+            # The opening message comes with the conversation.
+            if thread is newest or (thread is not opening and _time(newest) - _time(thread) <= TOGETHER)
+        ]
         return [_message(told, thread, first=thread is opening) for thread in together]
 
     return handle
@@ -282,7 +287,7 @@ def rating_key(conversation: str, thread: str | None, word: str | None, comment:
     return f"rating:{conversation}:{thread or ''}:{digest}"
 
 
-def _is_whole(data: object) -> bool:
+def is_whole(data: object) -> bool:
     """Whether this is a conversation, rather than its address or its id (1.5)."""
     return isinstance(data, dict) and "id" in data and not data.keys().isdisjoint(("status", "number", "subject"))
 
@@ -294,18 +299,13 @@ def _thin(name: str, data: object, delivery: Delivery, told_by: str) -> Fact:
     created = name in _CREATIONS
     return Fact(
         kind=EventKind.TICKET_CREATED if created else None,
-        keys=(f"created:{ticket_id}" if created else f"change:{ticket_id}:{told_by}:{_stamp(delivery)}",),
+        keys=(f"created:{ticket_id}" if created else f"change:{ticket_id}:{told_by}",),
         ticket_id=ticket_id,
         occurred_at=delivery.received_at,
         ticket={"id": ticket_id},
         needs=EVERYTHING,
         raw=data if isinstance(data, dict) else {},
     )
-
-
-def _stamp(delivery: Delivery) -> str:
-    """Addresses are the same each time something happens there; so every delivery is a look of its own."""
-    return delivery.received_at.isoformat()
 
 
 def _named_id(data: object) -> str | None:
@@ -351,6 +351,9 @@ _OF_TAG = "about a tag, not a conversation"
 _OF_USER = "about a user's state, not a conversation"
 _SURVEY = "the answer to a Beacon message, not part of the model"
 _CHAT = "a live chat, which becomes a conversation when it ends"
+
+SAYS_LITTLE = frozenset({"convo.deleted"})
+"""Events whose whole body is an id (1.3)."""
 
 _CREATIONS = frozenset({"convo.created", "convo.ai-answers.created"})
 

@@ -87,7 +87,7 @@ class Cursor(Loose):
     def following(self, ids: list[str], more: bool) -> tuple[Cursor, bool]:
         """The cursor after a page with these conversations, and whether that was the end."""
         if more:
-            return self.model_copy(update={"page": self.page + 1, "seen": ids}), False
+            return self.model_copy(update={"page": self.page + 1, "seen": ids or self.seen}), False
         if self.status != _STATUSES[-1]:
             return self.model_copy(update={"status": _STATUSES[-1], "page": 1, "seen": []}), False
         assert self.began is not None

@@ -13,7 +13,7 @@ from contextlib import suppress
 from cornerdesk import Delivery, Reading, RejectedError, SignatureError, check_signature, load_json
 from pydantic import SecretStr
 
-from cornerdesk_helpscout.events import read_event
+from cornerdesk_helpscout.events import SAYS_LITTLE, is_whole, read_event
 
 SIGNATURE = "x-helpscout-signature"
 EVENT = "x-helpscout-event"
@@ -56,13 +56,17 @@ def _of_dynamic_app(delivery: Delivery) -> bool:
 def delivery_key(delivery: Delivery) -> str:
     """A hash of the event's name and of the state it tells, without what drifts by itself (1.8).
 
-    Two deliveries of one event that tell exactly the same state are one to us, for nothing else tells them apart.
+    Two deliveries of one event that tell exactly the same state are one to us, for nothing else tells them apart. A
+    body that holds an address alone tells no state, so there every delivery counts; looking twice does no harm.
     """
-    body = delivery.body
+    name = delivery.headers.get(EVENT, "").strip().lower()
+    body, moment = delivery.body, ""
     with suppress(RejectedError, ValueError, RecursionError):
-        body = json.dumps(_steady(load_json(body)), sort_keys=True, separators=(",", ":")).encode()
-    name = delivery.headers.get(EVENT, "").strip().lower().encode("utf-8", "replace")
-    digest = hashlib.sha256(name + b"\n" + body).hexdigest()
+        data = load_json(delivery.body)
+        body = json.dumps(_steady(data), sort_keys=True, separators=(",", ":")).encode()
+        if name.startswith("convo.") and name not in SAYS_LITTLE and not is_whole(data):
+            moment = delivery.received_at.isoformat()
+    digest = hashlib.sha256(f"{name}\n{moment}\n".encode("utf-8", "replace") + body).hexdigest()
     return f"state:{digest}"
 
 
