@@ -28,10 +28,12 @@ from cornerdesk import (
     Priority,
     Reading,
     Receipt,
+    Registration,
     RejectedError,
     RetryableError,
     SourceSettings,
     Status,
+    Subscription,
     SystemClock,
     TicketState,
     UnsupportedError,
@@ -56,6 +58,7 @@ from cornerdesk_zendesk.mapping import (
 from cornerdesk_zendesk.records import read_record
 from cornerdesk_zendesk.schemas import ApiTicket, Audit, Organization, TicketAnswer, UpdateAnswer, User
 from cornerdesk_zendesk.settings import ZendeskSettings
+from cornerdesk_zendesk.subscriptions import Subscriptions
 
 _TAG_ATTEMPTS = 4
 _log = structlog.get_logger()
@@ -84,6 +87,8 @@ class ZendeskAdapter(Adapter):
             Capability.STATUS,
             Capability.LOOK_UP,
             Capability.HISTORY,
+            Capability.WEBHOOK_LISTING,
+            Capability.WEBHOOK_REGISTRATION,
         }
     )
     vendor_chooses_secret: ClassVar[bool] = True
@@ -103,6 +108,7 @@ class ZendeskAdapter(Adapter):
         self._client = ZendeskClient(
             source, settings, transport=transport, sleep=sleep, clock=clock, monotonic=monotonic
         )
+        self._subscriptions = Subscriptions(source, self._client)
         self._history = History(self._client, clock or SystemClock())
         self._sleep = sleep
         self._me: User | None = None
@@ -215,6 +221,17 @@ class ZendeskAdapter(Adapter):
             return {}
         titles = await self._client.names("ticket_fields", ticket.custom_fields[-1].id)
         return fields_of(ticket.custom_fields, titles)
+
+    # ── subscriptions ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def list_webhooks(self) -> tuple[Subscription, ...]:
+        return await self._subscriptions.list()
+
+    async def register_webhook(self, url: str) -> Registration:
+        return await self._subscriptions.register(url)
+
+    async def repair_webhook(self, subscription: Subscription, url: str) -> None:
+        await self._subscriptions.repair(subscription, url)
 
     # ── write-back ──────────────────────────────────────────────────────────────────────────────────────────────────
 

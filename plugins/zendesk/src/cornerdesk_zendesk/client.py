@@ -56,7 +56,7 @@ EXPORT_LIMITS = Limits(read=45, whole=90, answer=40_000_000, concurrency=1)
 PEOPLE_KEPT = 20_000
 """Users kept in memory at most, at about a kilobyte each."""
 
-_PAGE = {"page[size]": "100"}
+PAGE = {"page[size]": "100"}
 _MOST_PAGES = 60  # a ticket holds at most 5,000 comments
 _log = structlog.get_logger()
 
@@ -126,7 +126,7 @@ class ZendeskClient:
 
     async def comments(self, ticket_id: str, *, newest_first: bool = False) -> CommentsAnswer:
         """Up to 100 comments with their authors, the oldest first unless asked; none where we may not see them."""
-        params = {**_PAGE, **({"sort": "-created_at"} if newest_first else {}), "include": "users"}
+        params = {**PAGE, **({"sort": "-created_at"} if newest_first else {}), "include": "users"}
         answer = await self.api.request("GET", f"{ticket_path(ticket_id)}/comments", params=params, accept={403, 404})
         return self.parse(CommentsAnswer, answer) if answer.status == 200 else CommentsAnswer(comments=[])
 
@@ -192,7 +192,7 @@ class ZendeskClient:
         return names
 
     async def _read_names(self, kind: str, background: bool) -> dict[str, str]:
-        params: dict[str, str] = dict(_PAGE) if kind != "custom_statuses" else {}  # those have no pages
+        params: dict[str, str] = dict(PAGE) if kind != "custom_statuses" else {}  # those have no pages
         names: dict[str, str] = {}
         for _ in range(_MOST_PAGES):
             answer = await self.api.request(
@@ -218,7 +218,7 @@ class ZendeskClient:
             UnsupportedError: there are more than can be read.
         """
         audits: list[Audit] = []
-        params = dict(_PAGE)
+        params = dict(PAGE)
         for _ in range(_MOST_PAGES):
             answer = await self._get(AuditsAnswer, f"{ticket_path(ticket_id)}/audits", params)
             audits += answer.audits

@@ -367,3 +367,8 @@ EVENTS: Mapping[str, _Handler | str] = {
     "messaging_ticket.message_added": _chat_message_added,
 }
 """Every event type that Zendesk is known to send about tickets (1.3): what reads it, or why it is ignored."""
+
+SUBSCRIBED: tuple[str, ...] = tuple(
+    f"{PREFIX}:{kind}" for kind, handler in EVENTS.items() if not isinstance(handler, str)
+)
+"""What we ask for: every event that becomes something, in the spelling with a colon."""

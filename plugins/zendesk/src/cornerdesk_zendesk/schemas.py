@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from cornerdesk.wire import Id, Listed, Loose, OptionalId, Text, Time, Word, Words
-from pydantic import AliasChoices, BeforeValidator, Field
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 
 
 def read_event_id(value: object) -> str | None:
@@ -373,3 +373,49 @@ class CountAnswer(Loose):
         value: int
 
     count: Count
+
+
+class Webhook(Loose):
+    """A webhook as `GET /api/v2/webhooks` shows it; its id is a ULID."""
+
+    id: Id
+    name: str | None = None
+    endpoint: Text = ""
+    status: Word = None
+    subscriptions: Words = []
+
+
+class WebhooksAnswer(Loose):
+    webhooks: list[Webhook]
+    meta: OptionalPage = Page()
+
+
+class WebhookAnswer(Loose):
+    webhook: Webhook
+
+
+class SigningSecret(Loose, hide_input_in_errors=True):
+    secret: SecretStr = Field(min_length=1)
+
+
+class SecretAnswer(Loose, hide_input_in_errors=True):
+    signing_secret: SigningSecret
+
+
+class TriggerAction(Loose):
+    """`value` of a `notification_webhook` is the webhook's id and the body."""
+
+    field: str | None = None
+    value: Any = None
+
+
+class TriggerRow(Loose):
+    id: Id
+    title: str | None = None
+    active: bool = True
+    actions: Annotated[list[TriggerAction], Listed] = []
+
+
+class TriggersAnswer(Loose):
+    triggers: list[TriggerRow]
+    meta: OptionalPage = Page()

@@ -70,6 +70,7 @@ class ZendeskStandIn(StandIn):
         self.api: ZendeskApi = ZendeskApi(
             self.desk, credentials or Credentials(), self.limit, token_lifetime=token_lifetime
         )
+        self.api.subscriptions.secret = lambda: self.sender.secret
 
     @classmethod
     def add_options(cls, parser: argparse.ArgumentParser) -> None:

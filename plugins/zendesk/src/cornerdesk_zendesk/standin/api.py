@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from cornerdesk_zendesk.standin.desk import Desk, Ticket, User, refusal, seconds
 from cornerdesk_zendesk.standin.history import Exports
+from cornerdesk_zendesk.standin.subscriptions import Subscriptions
 
 RATE_HEADERS = RateHeaders(
     limit=("ratelimit-limit", "x-rate-limit"),
@@ -52,6 +53,7 @@ class ZendeskApi(Api):
             more={"scope": "read write"},
         )
         self.exports = Exports(desk)
+        self.subscriptions = Subscriptions()
         self.side_loads = True
         self.custom_statuses: dict[int, str] = {}
         self.credentials = credentials
@@ -77,6 +79,7 @@ class ZendeskApi(Api):
             at(f"{ticket}/tags", self._set_tags, "POST", status=201),
             at(f"{ticket}/tags", self._remove_tags, "DELETE"),
             *self.exports.routes(self),
+            *self.subscriptions.routes(self),
         ]
 
     # ── the way in ──────────────────────────────────────────────────────────────────────────────────────────────────
