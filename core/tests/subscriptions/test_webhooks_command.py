@@ -158,6 +158,16 @@ def test_a_registration_that_fails_leaves_no_file(cornerdesk: Run, choosing: Acc
     assert not (company / "support.secret").exists()
 
 
+def test_a_secret_that_the_vendor_keeps_to_itself_is_to_be_looked_up(
+    cornerdesk: Run, choosing: Account, company: Path
+) -> None:
+    choosing.secret = None
+    done = cornerdesk("webhooks", "register", "support", "--secret-file", "support.secret")
+    assert done.code == 1
+    assert "subscription new1 was made, and its secret could not be had" in done.err
+    assert not (company / "support.secret").exists()
+
+
 def test_a_secret_that_nobody_announced_is_not_shown(cornerdesk: Run, account: Account) -> None:
     account.secret = SecretStr(SECRET)
     done = cornerdesk("webhooks", "register", "support")

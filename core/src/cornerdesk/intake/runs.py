@@ -100,6 +100,12 @@ class HistoryRuns:
         async with self._storage.transaction() as tx:
             await tx.insert_new(_TABLE, [row], unique=["source", "origin"], returning="source")
 
+    async def make_due(self, source: str) -> bool:
+        """Have this source's reconcile take its next turn at the next tick. False: it was never served."""
+        due = update(_TABLE).where(_this(source, Origin.RECONCILE)).values(attempted_at=None)
+        async with self._storage.transaction() as tx:
+            return bool((await tx.execute(due)).rowcount)
+
     @asynccontextmanager
     async def held(self, source: str, origin: Origin) -> AsyncIterator[Run]:
         """Hold a row that is there, for the time of the block.

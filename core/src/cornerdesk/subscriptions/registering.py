@@ -101,9 +101,9 @@ async def _register_with_secret(adapter: Adapter, address: str, secret_file: Pat
         made = await _registration(adapter, address)
         secret = made.secret.get_secret_value() if made.secret is not None else ""
         if not secret:
-            raise PluginError(
-                f"adapter {adapter.helpdesk}: register_webhook brought no secret; subscription {made.id} was made: look"
-                " its secret up at the vendor and put it into webhook_secret"
+            raise RejectedError(
+                f"subscription {made.id} was made, and its secret could not be had; {made.detail or 'look it up'};"
+                f" put it into webhook_secret of {adapter.source!r}"
             )
         try:
             os.write(file, f"{secret}\n".encode())

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from sqlalchemy import update
-
 from cornerdesk.adapters.interface import Adapter, Capability
+from cornerdesk.clock import SystemClock
 from cornerdesk.configuration import Configuration
 from cornerdesk.errors import CornerdeskError, RetryableError
-from cornerdesk.model import Origin
-from cornerdesk.storage import Storage, tables
+from cornerdesk.intake.runs import HistoryRuns
+from cornerdesk.storage import Storage
 from cornerdesk.subscriptions.asking import PATIENCE
 from cornerdesk.subscriptions.doctor import examine_online, wanted_of
 from cornerdesk.subscriptions.findings import Examination, Finding, Trouble
@@ -89,13 +88,10 @@ async def _fill_the_gap(adapter: Adapter, storage: Storage) -> str:
     """Make reconcile due now: it goes on where it certainly was, and so tells whatever webhooks did not."""
     if Capability.HISTORY not in adapter.capabilities or adapter.settings.reconcile is None:
         return f"what was missed meanwhile cannot be fetched by itself: {adapter.source!r} has no reconcile"
-    runs = tables.history_runs
-    this = (runs.c.source == adapter.source, runs.c.origin == Origin.RECONCILE.value)
     try:
-        async with storage.transaction() as tx:
-            asked = await tx.execute(update(runs).where(*this).values(attempted_at=None))
+        asked = await HistoryRuns(storage, SystemClock()).make_due(adapter.source)
     except RetryableError as error:
         return f"what was missed meanwhile is fetched when reconcile is due next: {error}"
-    if asked.rowcount:
+    if asked:
         return "what was missed meanwhile is fetched within a minute by `cornerdesk serve`"
     return "`cornerdesk serve` has not served this source yet, so nothing was missed"
