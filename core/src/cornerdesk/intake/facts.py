@@ -281,8 +281,8 @@ class _Settlement:
         told, changes = settled.told, dict(changes or {})
         stale = self._stored_as_of is not None and told.as_of < self._stored_as_of
         ticket = self._copy.ticket(None if stale else told.fields)
-        if message is not None:
-            message = message.model_copy(update={"author": self._complete(message.author, ticket)})
+        if message is not None and (author := self._complete(message.author, ticket)) is not message.author:
+            message = message.model_copy(update={"author": author})
         actor = self._complete(actor or actor_of(told.fact, message), ticket)
         if self._is_echo(actor, message, changes):
             actor = actor.model_copy(update={"kind": ActorKind.SELF})
@@ -291,6 +291,8 @@ class _Settlement:
         self._copy.last_event_at = max(self._copy.last_event_at or at, at)
 
     def _complete(self, actor: Actor, ticket: Ticket) -> Actor:
+        if actor.kind is not ActorKind.UNKNOWN and actor.name and actor.email:
+            return actor
         known = known_person(actor.id, ticket, self._around.people)
         return filled(actor, known) if known else actor
 

@@ -33,6 +33,7 @@ from cornerdesk.model import (
     Origin,
     Signal,
     Snapshot,
+    Ticket,
     new_id,
 )
 from cornerdesk.signals.interface import Detector
@@ -133,8 +134,10 @@ class Settler:
         deliveries = {delivery.id: delivery for delivery in batch.deliveries}
         snapshots: list[tuple[Snapshot, str]] = []
         new_facts: list[dict[str, str]] = []
+        matches = _Matches(self._directory)
         for (source, _), settled in outcomes:
-            made = [self._snapshot(deliveries[settled.told.delivery], draft) for draft in settled.drafts]
+            delivery = deliveries[settled.told.delivery]
+            made = [self._snapshot(delivery, draft, matches.find(draft.ticket)) for draft in settled.drafts]
             event = made[0].event.id if made else ""
             new_facts += ({"source": source, "key": _short(key), "event": event} for key in settled.keys)
             snapshots += ((snapshot, settled.told.delivery) for snapshot in made)
@@ -163,9 +166,8 @@ class Settler:
             before_and_after=Capability.BEFORE_AND_AFTER in self._adapters[key[0]].capabilities,
         )
 
-    def _snapshot(self, delivery: ReadDelivery, draft: Draft) -> Snapshot:
+    def _snapshot(self, delivery: ReadDelivery, draft: Draft, match: AccountMatch) -> Snapshot:
         fact, ticket = draft.told.fact, draft.ticket
-        match = self._directory.find(ticket.customer, ticket.account)
         event = Event(
             id=new_id(),
             source=delivery.source,
@@ -174,7 +176,7 @@ class Settler:
             occurred_at=draft.occurred_at,
             received_at=delivery.received_at,
             actor=draft.actor,
-            ticket=ticket.model_copy(update={"account": match.account or ticket.account}),
+            ticket=ticket.model_copy(update={"account": match.account}) if match.account else ticket,
             message=draft.message,
             changes=draft.changes,
             rating=fact.rating,
@@ -239,6 +241,21 @@ class Settler:
             for delivery in batch.deliveries
         ]
         await tx.execute(_FINISH, rows)
+
+
+class _Matches:
+    """The directory's answers. One customer after another: a ticket's whole history comes in one batch."""
+
+    def __init__(self, directory: AccountDirectory) -> None:
+        self._directory = directory
+        self._asked: tuple[Customer | None, Account | None] | None = None
+        self._match: AccountMatch | None = None
+
+    def find(self, ticket: Ticket) -> AccountMatch:
+        asked = (ticket.customer, ticket.account)
+        if self._match is None or asked != self._asked:
+            self._asked, self._match = asked, self._directory.find(*asked)
+        return self._match
 
 
 _FINISH = (
