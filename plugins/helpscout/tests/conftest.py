@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from cornerdesk_helpscout.adapter import HelpScoutAdapter
-from cornerdesk_helpscout.standin import StandIn
+from cornerdesk_helpscout.standin import HelpScoutStandIn
 from cornerdesk_helpscout.testing import SECRET, make_settings
 
 
@@ -27,16 +27,16 @@ class Pauses:
 
 
 @pytest.fixture
-async def standin() -> AsyncIterator[StandIn]:
+async def standin() -> AsyncIterator[HelpScoutStandIn]:
     """A stand-in that keeps its webhooks to itself; `base_url` is its address."""
-    made = StandIn(secret=SECRET, rate_limit=100_000)
+    made = HelpScoutStandIn(secret=SECRET, rate_limit=100_000)
     async with made.serving() as url:
         made.base_url = url  # type: ignore[attr-defined]
         yield made
 
 
 @pytest.fixture
-async def connect(standin: StandIn) -> AsyncIterator[Callable[..., HelpScoutAdapter]]:
+async def connect(standin: HelpScoutStandIn) -> AsyncIterator[Callable[..., HelpScoutAdapter]]:
     """Makes adapters that talk to the stand-in."""
     made: list[HelpScoutAdapter] = []
 

@@ -18,12 +18,12 @@ from cornerdesk import (
     Status,
 )
 from cornerdesk_helpscout.adapter import HelpScoutAdapter
-from cornerdesk_helpscout.standin import Fault, StandIn
+from cornerdesk_helpscout.standin import Fault, HelpScoutStandIn
 from cornerdesk_helpscout.standin.desk import Person
 
 
 @pytest.fixture
-def tickets(standin: StandIn) -> list[str]:
+def tickets(standin: HelpScoutStandIn) -> list[str]:
     standin.api.page_size = 3
     return [
         standin.open_ticket(f"Question {number}", "How?", requester=f"c{number}@example.com") for number in range(8)
@@ -49,7 +49,7 @@ def records(pages: list[HistoryPage]) -> dict[str, HistoryRecord]:
 
 
 async def test_every_conversation_whatever_its_status_is_told(
-    standin: StandIn, adapter: HelpScoutAdapter, tickets: list[str]
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, tickets: list[str]
 ) -> None:
     for ticket, status in zip(tickets, ("closed", "pending", "spam"), strict=False):
         standin.set_status(ticket, status)
@@ -67,7 +67,9 @@ async def test_a_conversation_that_is_read_again_unchanged_has_the_same_key(
     assert {one.key for one in records(first).values()} == {one.key for one in records(again).values()}
 
 
-async def test_one_that_changed_has_another(standin: StandIn, adapter: HelpScoutAdapter, tickets: list[str]) -> None:
+async def test_one_that_changed_has_another(
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, tickets: list[str]
+) -> None:
     before = records(await run(adapter))
     standin.change(tickets[4], add_tags=["vip"])
     after = records(await run(adapter))
@@ -82,7 +84,7 @@ async def test_relative_text_makes_no_new_state(adapter: HelpScoutAdapter, ticke
 
 @pytest.mark.parametrize("moving", [1, 2, 3])
 async def test_nobody_is_lost_when_pages_shift_after_each(
-    standin: StandIn, adapter: HelpScoutAdapter, tickets: list[str], moving: int
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, tickets: list[str], moving: int
 ) -> None:
     """Whatever changes moves to the end of the list, and all that stood behind it move up: past us."""
 
@@ -95,16 +97,16 @@ async def test_nobody_is_lost_when_pages_shift_after_each(
 
 @pytest.mark.parametrize("page", [1, 2, 3, 4, 5])
 async def test_nobody_is_lost_when_a_page_shifts_while_it_is_asked_for(
-    standin: StandIn, adapter: HelpScoutAdapter, tickets: list[str], page: int
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, tickets: list[str], page: int
 ) -> None:
     standin.faults.append(Fault.shifted_page(path="/v2/conversations", method="GET", skip=page))
     assert set(records(await run(adapter))) == set(tickets)
 
 
 @pytest.mark.parametrize("fault", [Fault.repeated_page, Fault.empty_page])
-@pytest.mark.parametrize("page", [1, 2])
+@pytest.mark.parametrize("page", [0, 1, 2])
 async def test_nobody_is_lost_to_a_page_that_comes_twice_or_empty(
-    standin: StandIn,
+    standin: HelpScoutStandIn,
     adapter: HelpScoutAdapter,
     tickets: list[str],
     fault: Callable[..., Fault],
@@ -115,7 +117,7 @@ async def test_nobody_is_lost_to_a_page_that_comes_twice_or_empty(
 
 
 async def test_what_changed_behind_us_is_told_by_the_next_run(
-    standin: StandIn, adapter: HelpScoutAdapter, tickets: list[str]
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, tickets: list[str]
 ) -> None:
     standin.api.page_size = 1
     page = await adapter.fetch_history(None, None)
@@ -131,7 +133,7 @@ async def test_what_changed_behind_us_is_told_by_the_next_run(
 
 
 async def test_whoever_finds_nothing_known_begins_anew(
-    standin: StandIn, adapter: HelpScoutAdapter, tickets: list[str]
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, tickets: list[str]
 ) -> None:
     standin.api.page_size = 1
     for number in range(20):
@@ -145,7 +147,7 @@ async def test_whoever_finds_nothing_known_begins_anew(
 
 
 async def test_the_next_run_begins_where_this_one_began_and_a_little_earlier(
-    standin: StandIn, adapter: HelpScoutAdapter, tickets: list[str]
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, tickets: list[str]
 ) -> None:
     for ticket in tickets:
         standin.desk.conversations[int(ticket)].modified_at -= timedelta(days=2)
@@ -156,7 +158,9 @@ async def test_the_next_run_begins_where_this_one_began_and_a_little_earlier(
     assert set(records(again)) == {tickets[5]}
 
 
-async def test_a_run_may_begin_at_a_time(standin: StandIn, adapter: HelpScoutAdapter, tickets: list[str]) -> None:
+async def test_a_run_may_begin_at_a_time(
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, tickets: list[str]
+) -> None:
     for ticket in tickets[:5]:
         standin.desk.conversations[int(ticket)].modified_at -= timedelta(days=2)
     since = standin.clock.now() - timedelta(days=1)
@@ -164,7 +168,7 @@ async def test_a_run_may_begin_at_a_time(standin: StandIn, adapter: HelpScoutAda
     assert {record.ticket_id for record in page.records} == set(tickets[5:])
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "{}", '{"page": 0}', '{"began": "soon", "page": 4}', '{"status": "odd"}'])
+@pytest.mark.parametrize("cursor", ["", "x", "{}", '{"page": 0}', '{"began": "soon"}', '{"status": "odd"}'])
 async def test_a_cursor_that_nobody_can_read_begins_anew(
     adapter: HelpScoutAdapter, tickets: list[str], cursor: str
 ) -> None:
@@ -173,7 +177,7 @@ async def test_a_cursor_that_nobody_can_read_begins_anew(
 
 
 async def test_a_page_that_does_not_come_may_be_asked_for_again(
-    standin: StandIn, adapter: HelpScoutAdapter, tickets: list[str]
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, tickets: list[str]
 ) -> None:
     first = await adapter.fetch_history(None, None)
     standin.faults.append(Fault.server_error(path="/v2/conversations", times=10))
@@ -184,7 +188,7 @@ async def test_a_page_that_does_not_come_may_be_asked_for_again(
 
 
 async def test_what_is_no_conversation_is_put_aside_with_the_reason(
-    standin: StandIn, adapter: HelpScoutAdapter, tickets: list[str]
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, tickets: list[str]
 ) -> None:
     show = standin.desk.show
     wrong = int(tickets[1])
@@ -200,7 +204,7 @@ async def test_what_is_no_conversation_is_put_aside_with_the_reason(
 
 
 @pytest.fixture
-def ticket(standin: StandIn) -> str:
+def ticket(standin: HelpScoutStandIn) -> str:
     return standin.open_ticket(
         "Export stops", "We will cancel.", requester="bo@acme.example.com", organization="ACME", tags=["beta"]
     )
@@ -210,7 +214,9 @@ async def record_of(adapter: HelpScoutAdapter, ticket: str) -> HistoryRecord:
     return records(await run(adapter))[ticket]
 
 
-async def test_facts_are_named_as_webhooks_name_them(standin: StandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
+async def test_facts_are_named_as_webhooks_name_them(
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
+) -> None:
     standin.comment(ticket, "On it.", by="agent")
     standin.comment(ticket, "Thanks!")
     standin.comment(ticket, "Tell the CEO.", by="agent", public=False)
@@ -236,7 +242,9 @@ async def test_facts_are_named_as_webhooks_name_them(standin: StandIn, adapter: 
     ]
 
 
-async def test_a_record_tells_all_that_fetching_would(standin: StandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
+async def test_a_record_tells_all_that_fetching_would(
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
+) -> None:
     standin.comment(ticket, "On it.", by="agent")
     standin.change(ticket, assignee=standin.agent_id, fields={"Plan": "Business"})
     reading = adapter.read_history(await record_of(adapter, ticket))
@@ -244,7 +252,7 @@ async def test_a_record_tells_all_that_fetching_would(standin: StandIn, adapter:
     assert all(fact.needs == frozenset() for fact in reading.facts)
 
 
-async def test_a_rating_is_in_the_history(standin: StandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
+async def test_a_rating_is_in_the_history(standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
     standin.rate(ticket, "okay")
     facts = adapter.read_history(await record_of(adapter, ticket)).facts
     (rated,) = [fact for fact in facts if fact.kind is EventKind.TICKET_RATED]
@@ -253,7 +261,9 @@ async def test_a_rating_is_in_the_history(standin: StandIn, adapter: HelpScoutAd
     assert rated.actor.kind is ActorKind.CUSTOMER
 
 
-async def test_all_threads_are_there_however_many(standin: StandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
+async def test_all_threads_are_there_however_many(
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
+) -> None:
     for number in range(29):
         standin.comment(ticket, f"more {number}")
     record = await record_of(adapter, ticket)
@@ -261,14 +271,16 @@ async def test_all_threads_are_there_however_many(standin: StandIn, adapter: Hel
     assert len(adapter.read_history(record).states[0].messages) == 30
 
 
-async def test_threads_of_a_chat_which_lists_cut_are_read_apart(standin: StandIn, adapter: HelpScoutAdapter) -> None:
+async def test_threads_of_a_chat_which_lists_cut_are_read_apart(
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter
+) -> None:
     ticket = standin.open_ticket("Chat", "Hi, " * 40, channel="chat")
     await record_of(adapter, ticket)
     assert any(path.endswith(f"{ticket}/threads") for _, path in standin.api.requests)
 
 
 async def test_threads_that_a_list_tells_whole_are_not_asked_for(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     standin.comment(ticket, "On it.", by="agent")
     await record_of(adapter, ticket)
@@ -276,7 +288,7 @@ async def test_threads_that_a_list_tells_whole_are_not_asked_for(
 
 
 async def test_line_items_are_neither_counted_nor_messages(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     other = standin.open_ticket("Again", "Same here.")
     standin.merge(other, ticket)
@@ -288,7 +300,7 @@ async def test_line_items_are_neither_counted_nor_messages(
 
 
 async def test_a_conversation_that_goes_away_meanwhile_is_told_as_listed(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     for number in range(29):
         standin.comment(ticket, f"more {number}")
@@ -297,19 +309,21 @@ async def test_a_conversation_that_goes_away_meanwhile_is_told_as_listed(
     assert (record.parts, record.parts_counted) == (25, 30)
 
 
-async def test_a_draft_is_nobodys_yet(standin: StandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
+async def test_a_draft_is_nobodys_yet(standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
     standin.desk.conversations[int(ticket)].state = "draft"
     assert adapter.read_history(await record_of(adapter, ticket)).ignored is not None
 
 
-async def test_a_snoozed_conversation_is_on_hold(standin: StandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
+async def test_a_snoozed_conversation_is_on_hold(
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
+) -> None:
     standin.change(ticket, status="on_hold")
     state = adapter.read_history(await record_of(adapter, ticket)).states[0]
     assert (state.ticket.status, state.ticket.status_label) == (Status.ON_HOLD, "active, snoozed")
 
 
 async def test_a_bot_is_told_apart_where_threads_are_read_apart(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     bot = Person(77, "system_user", "AI", "Answers")
     standin.desk.write(standin.desk.conversations[int(ticket)], bot, "Have you tried the docs?")
@@ -320,7 +334,7 @@ async def test_a_bot_is_told_apart_where_threads_are_read_apart(
 
 
 async def test_of_a_customer_only_what_is_read_is_kept(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     show = standin.desk.show_customer
     standin.desk.show_customer = lambda person: show(person) | {"background": "owes us", "gender": "f"}  # type: ignore[method-assign]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from cornerdesk import ActorKind, Direction, RejectedError, RetryableError, Status, UnknownOutcomeError
 from cornerdesk_helpscout.adapter import HelpScoutAdapter
-from cornerdesk_helpscout.standin import Fault, StandIn
+from cornerdesk_helpscout.standin import Fault, HelpScoutStandIn
 from cornerdesk_helpscout.standin.desk import Person
 
 
 @pytest.fixture
-def ticket(standin: StandIn) -> str:
+def ticket(standin: HelpScoutStandIn) -> str:
     return standin.open_ticket(
         "Export stops",
         "We will cancel.",
@@ -24,7 +24,7 @@ def ticket(standin: StandIn) -> str:
     )
 
 
-async def test_a_ticket_is_whole(standin: StandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
+async def test_a_ticket_is_whole(standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
     standin.comment(ticket, "On it.", by="agent")
     standin.comment(ticket, "Tell the CEO.", by="agent", public=False)
     standin.change(ticket, assignee=standin.agent_id)
@@ -54,7 +54,9 @@ async def test_a_ticket_is_whole(standin: StandIn, adapter: HelpScoutAdapter, ti
     assert state.people[shown.customer.id].kind is ActorKind.CUSTOMER
 
 
-async def test_who_waits_is_found_in_what_was_said(standin: StandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
+async def test_who_waits_is_found_in_what_was_said(
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
+) -> None:
     state = await adapter.fetch_ticket(ticket)
     assert state.ticket.waiting_since == state.messages[0].created_at
     standin.set_status(ticket, "closed")
@@ -62,7 +64,7 @@ async def test_who_waits_is_found_in_what_was_said(standin: StandIn, adapter: He
 
 
 async def test_a_bots_answer_ends_no_wait_and_is_known_for_a_bots(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     bot = Person(77, "system_user", "AI", "Answers")
     standin.desk.write(standin.desk.conversations[int(ticket)], bot, "Have you tried the docs?")
@@ -72,7 +74,7 @@ async def test_a_bots_answer_ends_no_wait_and_is_known_for_a_bots(
 
 
 async def test_where_v3_is_not_offered_v2_tells_the_threads(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     standin.api.v3 = False
     assert len((await adapter.fetch_ticket(ticket)).messages) == 1
@@ -81,7 +83,7 @@ async def test_where_v3_is_not_offered_v2_tells_the_threads(
     assert len(asked) == 1  # and is not asked for again
 
 
-async def test_threads_are_read_page_by_page(standin: StandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
+async def test_threads_are_read_page_by_page(standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
     standin.api.page_size = 3
     for number in range(7):
         standin.comment(ticket, f"more {number}")
@@ -90,7 +92,7 @@ async def test_threads_are_read_page_by_page(standin: StandIn, adapter: HelpScou
 
 
 async def test_pages_that_go_in_circles_are_not_followed_for_ever(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     standin.api.page_size = 1
     standin.comment(ticket, "more")
@@ -100,14 +102,14 @@ async def test_pages_that_go_in_circles_are_not_followed_for_ever(
         await adapter.fetch_ticket(ticket)
 
 
-async def test_an_empty_page_is_not_the_last(standin: StandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
+async def test_an_empty_page_is_not_the_last(standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
     standin.api.page_size = 1
     standin.comment(ticket, "more")
     standin.faults.append(Fault.empty_page(path="/threads"))
     assert [each.text for each in (await adapter.fetch_ticket(ticket)).messages] == ["We will cancel."]
 
 
-async def test_line_items_are_no_messages(standin: StandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
+async def test_line_items_are_no_messages(standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
     other = standin.open_ticket("Again", "Same here.", requester="bo@acme.example.com")
     standin.merge(other, ticket)
     state = await adapter.fetch_ticket(ticket)
@@ -115,7 +117,7 @@ async def test_line_items_are_no_messages(standin: StandIn, adapter: HelpScoutAd
 
 
 async def test_a_merged_conversation_is_gone_and_names_the_one_that_stays(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     other = standin.open_ticket("Again", "Same here.")
     standin.merge(other, ticket)
@@ -125,14 +127,16 @@ async def test_a_merged_conversation_is_gone_and_names_the_one_that_stays(
 
 @pytest.mark.parametrize("location", ["https://elsewhere.example.com/v2/conversations/", "/nowhere", ""])
 async def test_a_redirect_to_anywhere_else_is_not_followed(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str, location: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str, location: str
 ) -> None:
     standin.faults.append(Fault.redirect(location, 301, path=f"/v2/conversations/{ticket}"))
     with pytest.raises(RejectedError, match="moved"):
         await adapter.fetch_ticket(ticket)
 
 
-async def test_a_deleted_conversation_is_gone(standin: StandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
+async def test_a_deleted_conversation_is_gone(
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
+) -> None:
     standin.delete(ticket)
     with pytest.raises(RejectedError):
         await adapter.fetch_ticket(ticket)
@@ -145,7 +149,7 @@ async def test_what_is_no_id_gets_into_no_address(adapter: HelpScoutAdapter, wro
 
 
 async def test_a_customer_that_is_hidden_from_us_is_known_as_far_as_the_conversation_tells(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     standin.faults.append(Fault(path="/v2/customers", status=403))
     state = await adapter.fetch_ticket(ticket)
@@ -155,7 +159,7 @@ async def test_a_customer_that_is_hidden_from_us_is_known_as_far_as_the_conversa
 
 
 async def test_an_organisation_that_is_hidden_from_us_is_known_by_its_name(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     standin.faults.append(Fault(path="/v2/organizations", status=404))
     state = await adapter.fetch_ticket(ticket)
@@ -164,7 +168,7 @@ async def test_an_organisation_that_is_hidden_from_us_is_known_by_its_name(
 
 
 async def test_customers_and_organisations_are_asked_for_once_in_a_while(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     for _ in range(3):
         await adapter.fetch_ticket(ticket)
@@ -172,14 +176,14 @@ async def test_customers_and_organisations_are_asked_for_once_in_a_while(
     assert len(asked) == 2
 
 
-async def test_a_team_has_the_ticket(standin: StandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
+async def test_a_team_has_the_ticket(standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
     standin.change(ticket, team="Billing")
     state = await adapter.fetch_ticket(ticket)
     assert (state.ticket.assignee, state.ticket.team) == (None, "Billing")
 
 
 async def test_the_same_state_has_the_same_time_wherever_it_is_told(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     standin.comment(ticket, "On it.", by="agent")
     standin.comment(ticket, "Still broken.")
@@ -191,7 +195,7 @@ async def test_the_same_state_has_the_same_time_wherever_it_is_told(
 
 
 async def test_an_answer_that_is_no_json_is_asked_for_again(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     await adapter.check()
     standin.faults.append(Fault.not_json(path="/v2/conversations", times=10))

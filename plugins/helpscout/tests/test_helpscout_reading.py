@@ -367,14 +367,14 @@ def test_what_is_subscribed_is_what_is_read() -> None:
         ({"status": "active"}, Status.OPEN, "active"),
         ({"status": "open"}, Status.OPEN, "open"),
         ({"status": "pending"}, Status.PENDING, "pending"),
-        ({"status": "closed"}, Status.CLOSED, "closed"),
+        ({"status": "closed"}, Status.SOLVED, "closed"),
         ({"status": "spam"}, Status.SPAM, "spam"),
         ({"status": "Active"}, Status.OPEN, "active"),
         ({"status": "parked"}, Status.OTHER, "parked"),
         ({"status": "active", "state": "deleted"}, Status.DELETED, "deleted"),
         ({"status": "active", "snooze": {"snoozedBy": 811}}, Status.ON_HOLD, "active, snoozed"),
         ({"status": "pending", "snooze": {"snoozedBy": 811}}, Status.PENDING, "pending, snoozed"),
-        ({"status": "closed", "snooze": {"snoozedBy": 811}}, Status.CLOSED, "closed"),
+        ({"status": "closed", "snooze": {"snoozedBy": 811}}, Status.SOLVED, "closed"),
     ],
 )
 def test_every_status(told: dict[str, Any], status: Status, label: str) -> None:
@@ -396,7 +396,7 @@ def test_every_status(told: dict[str, Any], status: Status, label: str) -> None:
         ("phone", "web", "user", Channel.PHONE, "web"),
         ("email", "heymarket", "customer", Channel.MESSAGING, "heymarket"),
         ("email", "carrier-pigeon", "customer", Channel.EMAIL, "carrier-pigeon"),
-        ("smoke", "carrier-pigeon", "customer", Channel.OTHER, "carrier-pigeon"),
+        ("smoke", "carrier-pigeon", "customer", Channel.OTHER, "smoke, carrier-pigeon"),
     ],
 )
 def test_every_channel(kind: str, source: str, via: str, channel: Channel, label: str) -> None:

@@ -7,26 +7,26 @@ from collections.abc import Callable
 import pytest
 from cornerdesk import CredentialsError, MemoryCredentials, RetryableError
 from cornerdesk_helpscout.adapter import HelpScoutAdapter
-from cornerdesk_helpscout.standin import Fault, StandIn
+from cornerdesk_helpscout.standin import Fault, HelpScoutStandIn
 
 Connect = Callable[..., HelpScoutAdapter]
 
 
-async def test_an_app_signs_in_by_itself_and_says_as_whom(standin: StandIn, adapter: HelpScoutAdapter) -> None:
+async def test_an_app_signs_in_by_itself_and_says_as_whom(standin: HelpScoutStandIn, adapter: HelpScoutAdapter) -> None:
     standin.api.tokens.client_id, standin.api.tokens.client_secret = "cd", "app-secret"
     assert await adapter.check() == f"signed in to 127.0.0.1 as user {standin.own_id} (user)"
     assert await adapter.own_user_id() == standin.own_id
     assert standin.api.tokens.given == 1
 
 
-async def test_a_wrong_secret_is_told_without_it(standin: StandIn, adapter: HelpScoutAdapter) -> None:
+async def test_a_wrong_secret_is_told_without_it(standin: HelpScoutStandIn, adapter: HelpScoutAdapter) -> None:
     standin.api.tokens.client_secret = "another"
     with pytest.raises(CredentialsError, match=r"Help Scout \(inbox\)") as refused:
         await adapter.check()
     assert "app-secret" not in str(refused.value)
 
 
-async def test_a_token_that_ends_in_the_middle_is_renewed(standin: StandIn, adapter: HelpScoutAdapter) -> None:
+async def test_a_token_that_ends_in_the_middle_is_renewed(standin: HelpScoutStandIn, adapter: HelpScoutAdapter) -> None:
     ticket = standin.open_ticket("Export stops", "We will cancel.")
     await adapter.check()
     standin.api.revoke_tokens()
@@ -35,7 +35,7 @@ async def test_a_token_that_ends_in_the_middle_is_renewed(standin: StandIn, adap
     assert standin.api.tokens.given == 2
 
 
-async def test_rotating_tokens_are_stored_and_the_stored_ones_used(standin: StandIn, connect: Connect) -> None:
+async def test_rotating_tokens_are_stored_and_the_stored_ones_used(standin: HelpScoutStandIn, connect: Connect) -> None:
     first = standin.api.tokens.new()["refresh_token"]
     store = MemoryCredentials()
     one = connect(refresh_token=first)
@@ -51,20 +51,22 @@ async def test_rotating_tokens_are_stored_and_the_stored_ones_used(standin: Stan
     assert await store.load() != stored
 
 
-async def test_a_used_refresh_token_asks_for_a_new_consent(standin: StandIn, connect: Connect) -> None:
+async def test_a_used_refresh_token_asks_for_a_new_consent(standin: HelpScoutStandIn, connect: Connect) -> None:
     adapter = connect(refresh_token="used-before")
     adapter.use_credentials(MemoryCredentials())
     with pytest.raises(CredentialsError, match="refresh token"):
         await adapter.check()
 
 
-async def test_a_token_endpoint_that_is_away_is_asked_again_later(standin: StandIn, adapter: HelpScoutAdapter) -> None:
+async def test_a_token_endpoint_that_is_away_is_asked_again_later(
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter
+) -> None:
     standin.faults.append(Fault.server_error(path="/v2/oauth2/token", times=20))
     with pytest.raises(RetryableError):
         await adapter.check()
 
 
-async def test_the_token_request_is_a_form(standin: StandIn, adapter: HelpScoutAdapter) -> None:
+async def test_the_token_request_is_a_form(standin: HelpScoutStandIn, adapter: HelpScoutAdapter) -> None:
     standin.faults.append(Fault(path="/v2/oauth2/token", status=400, body='{"error":"invalid_request"}'))
     with pytest.raises(CredentialsError, match="invalid_request"):
         await adapter.check()
@@ -72,7 +74,7 @@ async def test_the_token_request_is_a_form(standin: StandIn, adapter: HelpScoutA
 
 
 async def test_requests_too_many_are_asked_again_after_the_pause_that_help_scout_names(
-    standin: StandIn, adapter: HelpScoutAdapter
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter
 ) -> None:
     ticket = standin.open_ticket("Export stops", "We will cancel.")
     wait = {"x-ratelimit-retry-after": "17"}

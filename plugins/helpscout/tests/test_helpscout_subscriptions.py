@@ -8,13 +8,13 @@ import pytest
 from cornerdesk import RejectedError, SubscriptionState, UnknownOutcomeError, UnsupportedError
 from cornerdesk_helpscout.adapter import HelpScoutAdapter
 from cornerdesk_helpscout.events import SUBSCRIBED
-from cornerdesk_helpscout.standin import Fault, Hook, StandIn
+from cornerdesk_helpscout.standin import Fault, HelpScoutStandIn, Hook
 from cornerdesk_helpscout.testing import SECRET
 
 URL = "https://cornerdesk.example.com/webhooks/inbox"
 
 
-async def test_one_that_is_made_sends_all_that_we_read(standin: StandIn, adapter: HelpScoutAdapter) -> None:
+async def test_one_that_is_made_sends_all_that_we_read(standin: HelpScoutStandIn, adapter: HelpScoutAdapter) -> None:
     made = await adapter.register_webhook(URL)
     hook = standin.api.hooks[int(made.id)]
     assert (hook.url, hook.secret, hook.payloadVersion, hook.notification) == (URL, SECRET, "V2", False)
@@ -26,7 +26,7 @@ async def test_one_that_is_made_sends_all_that_we_read(standin: StandIn, adapter
 
 
 async def test_what_it_sends_is_verified_with_the_settings_secret(
-    standin: StandIn, connect: Callable[..., HelpScoutAdapter]
+    standin: HelpScoutStandIn, connect: Callable[..., HelpScoutAdapter]
 ) -> None:
     adapter = connect(webhook_secret=["new-secret", "old-secret"])
     await adapter.register_webhook("http://127.0.0.1:9/")
@@ -41,7 +41,7 @@ async def test_what_it_sends_is_verified_with_the_settings_secret(
     [{"events": ["convo.created"]}, {"notification": True}, {"payloadVersion": "V1"}, {"events": []}],
 )
 async def test_what_is_missing_is_listed(
-    standin: StandIn, adapter: HelpScoutAdapter, changes: dict[str, object]
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, changes: dict[str, object]
 ) -> None:
     await adapter.register_webhook(URL)
     (hook,) = standin.api.hooks.values()
@@ -50,12 +50,14 @@ async def test_what_is_missing_is_listed(
     assert set(listed.missing) == set(SUBSCRIBED) - ({"convo.created"} if changes.get("events") else set())
 
 
-async def test_other_peoples_are_listed_too(standin: StandIn, adapter: HelpScoutAdapter) -> None:
+async def test_other_peoples_are_listed_too(standin: HelpScoutStandIn, adapter: HelpScoutAdapter) -> None:
     standin.api.hooks |= {n: Hook(n, f"https://x.example.com/{n}", ["tag.created"], "s") for n in range(1, 60)}
     assert len(await adapter.list_webhooks()) == 59
 
 
-async def test_one_that_help_scout_switched_off_is_on_again(standin: StandIn, adapter: HelpScoutAdapter) -> None:
+async def test_one_that_help_scout_switched_off_is_on_again(
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter
+) -> None:
     await adapter.register_webhook(URL)
     (hook,) = standin.api.hooks.values()
     hook.state, hook.label, hook.mailboxIds = "disabled", "Support only", [85]
@@ -70,7 +72,7 @@ async def test_one_that_help_scout_switched_off_is_on_again(standin: StandIn, ad
 
 
 async def test_a_secret_longer_than_help_scout_takes_is_told_before(
-    standin: StandIn, connect: Callable[..., HelpScoutAdapter]
+    standin: HelpScoutStandIn, connect: Callable[..., HelpScoutAdapter]
 ) -> None:
     with pytest.raises(UnsupportedError, match="40 characters") as refused:
         await connect(webhook_secret="s" * 41).register_webhook(URL)
@@ -78,7 +80,7 @@ async def test_a_secret_longer_than_help_scout_takes_is_told_before(
     assert standin.api.hooks == {}
 
 
-async def test_making_one_is_never_simply_repeated(standin: StandIn, adapter: HelpScoutAdapter) -> None:
+async def test_making_one_is_never_simply_repeated(standin: HelpScoutStandIn, adapter: HelpScoutAdapter) -> None:
     await adapter.check()
     standin.faults.append(Fault.lost(after=True, path="/v2/webhooks", method="POST"))
     with pytest.raises(UnknownOutcomeError):
@@ -86,7 +88,7 @@ async def test_making_one_is_never_simply_repeated(standin: StandIn, adapter: He
     assert len(standin.api.hooks) == 1
 
 
-async def test_mending_one_that_is_gone_is_refused(standin: StandIn, adapter: HelpScoutAdapter) -> None:
+async def test_mending_one_that_is_gone_is_refused(standin: HelpScoutStandIn, adapter: HelpScoutAdapter) -> None:
     await adapter.register_webhook(URL)
     (listed,) = await adapter.list_webhooks()
     standin.api.hooks.clear()

@@ -21,7 +21,7 @@ from cornerdesk import (
 from cornerdesk.adapters.echo import hints_of
 from cornerdesk_helpscout.adapter import HelpScoutAdapter
 from cornerdesk_helpscout.notes import note_html, without_reference
-from cornerdesk_helpscout.standin import Fault, StandIn
+from cornerdesk_helpscout.standin import Fault, HelpScoutStandIn
 from cornerdesk_helpscout.testing import make_settings
 
 NOTE = "The CEO knows <b>all</b> & more.\n\n--\n> as told\n  [cornerdesk:not-a-reference]"
@@ -32,11 +32,11 @@ async def no_pause(seconds: float) -> None:
 
 
 @pytest.fixture
-def ticket(standin: StandIn) -> str:
+def ticket(standin: HelpScoutStandIn) -> str:
     return standin.open_ticket("Export stops", "We will cancel.", tags=["beta"])
 
 
-def echoes(standin: StandIn, adapter: HelpScoutAdapter, since: int) -> frozenset[str]:
+def echoes(standin: HelpScoutStandIn, adapter: HelpScoutAdapter, since: int) -> frozenset[str]:
     """Every hint in the messages that deliveries tell of since."""
     hints: frozenset[str] = frozenset()
     for sent in standin.sent[since:]:
@@ -46,7 +46,7 @@ def echoes(standin: StandIn, adapter: HelpScoutAdapter, since: int) -> frozenset
 
 
 async def test_a_note_is_internal_and_its_echo_is_known(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     since = len(standin.sent)
     receipt = await adapter.add_note(ticket, NOTE, "cd-1")
@@ -58,7 +58,7 @@ async def test_a_note_is_internal_and_its_echo_is_known(
 
 
 async def test_a_note_without_a_receipt_is_known_by_its_text(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     await adapter.check()
     since = len(standin.sent)
@@ -70,7 +70,7 @@ async def test_a_note_without_a_receipt_is_known_by_its_text(
 
 @pytest.mark.parametrize("fault", ["drop_after", "drop", "status_after", "status"])
 async def test_a_note_of_unknown_outcome_is_looked_up_and_never_repeated(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str, fault: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str, fault: str
 ) -> None:
     await adapter.check()
     standin.faults.append(Fault(fault, method="POST", path="/notes", status=502))  # type: ignore[arg-type]
@@ -87,7 +87,7 @@ async def test_a_note_of_unknown_outcome_is_looked_up_and_never_repeated(
 
 
 async def test_a_write_is_found_on_any_page_of_threads(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     standin.api.page_size = 2
     receipt = await adapter.add_note(ticket, "Once.", "cd-1")
@@ -97,7 +97,7 @@ async def test_a_write_is_found_on_any_page_of_threads(
 
 
 async def test_a_customer_who_copies_a_reference_writes_no_note(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     await adapter.add_note(ticket, "Once.", "cd-1")
     reference = standin.desk.conversations[int(ticket)].threads.pop().html[-23:]
@@ -106,7 +106,7 @@ async def test_a_customer_who_copies_a_reference_writes_no_note(
 
 
 async def test_what_was_written_to_a_conversation_that_is_merged_is_done_in_the_one_that_stays(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     other = standin.open_ticket("Again", "Same here.")
     standin.merge(other, ticket)
@@ -116,12 +116,12 @@ async def test_what_was_written_to_a_conversation_that_is_merged_is_done_in_the_
     await adapter.add_tags(other, ("vip",), "cd-2")
     assert standin.look(ticket).tags == ("beta", "vip")
     await adapter.set_status(other, Status.CLOSED, "cd-3")
-    assert standin.look(ticket).status is Status.CLOSED
+    assert standin.look(ticket).status is Status.SOLVED
 
 
 @pytest.mark.parametrize("write", ["note", "tag", "status"])
 async def test_a_deleted_conversation_is_refused(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str, write: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str, write: str
 ) -> None:
     standin.delete(ticket)
     with pytest.raises(ApiRejectedError, match="404"):
@@ -135,14 +135,16 @@ async def test_a_deleted_conversation_is_refused(
 
 @pytest.mark.parametrize("status", [412, 423])
 async def test_a_conversation_that_is_full_is_refused(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str, status: int
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str, status: int
 ) -> None:
     standin.faults.append(Fault(method="POST", path="/notes", status=status, body="{}"))
     with pytest.raises(ApiRejectedError, match=str(status)):
         await adapter.add_note(ticket, "x", "m")
 
 
-async def test_a_refusal_names_fields_and_no_words(standin: StandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
+async def test_a_refusal_names_fields_and_no_words(
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
+) -> None:
     body = '{"logRef":"x","message":"Bad","_embedded":{"errors":[{"path":"text","rejectedValue":"We will cancel"}]}}'
     standin.faults.append(Fault(method="POST", path="/notes", status=400, body=body))
     with pytest.raises(ApiRejectedError, match="refused about text") as refused:
@@ -167,34 +169,38 @@ def test_only_our_own_reference_is_taken_off(text: str) -> None:
 # ── tags ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_tags_are_added_to_those_of_others(standin: StandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
+async def test_tags_are_added_to_those_of_others(
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
+) -> None:
     receipt = await adapter.add_tags(ticket, ("VIP", "exec watch"), "m")
     assert standin.look(ticket).tags == ("beta", "vip", "exec watch")
     assert receipt.echoes == (tag_hint("vip", added=True), tag_hint("exec watch", added=True))
 
 
 async def test_tags_that_are_there_already_are_not_written(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     await adapter.add_tags(ticket, ("Beta",), "m")
     await adapter.remove_tags(ticket, ("vip",), "m")
     assert standin.writes == []
 
 
-async def test_tags_are_removed_and_no_other(standin: StandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
+async def test_tags_are_removed_and_no_other(standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
     standin.change(ticket, add_tags=["vip", "export"])
     receipt = await adapter.remove_tags(ticket, ("VIP",), "m")
     assert standin.look(ticket).tags == ("beta", "export")
     assert receipt.echoes == (tag_hint("vip", added=False),)
 
 
-async def test_our_own_writers_wait_for_each_other(standin: StandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
+async def test_our_own_writers_wait_for_each_other(
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
+) -> None:
     await asyncio.gather(*(adapter.add_tags(ticket, (f"tag-{number}",), "m") for number in range(8)))
     assert set(standin.look(ticket).tags) == {"beta", *(f"tag-{number}" for number in range(8))}
 
 
 async def test_what_another_replaces_after_us_is_repaired_and_theirs_kept(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     """Another program read the tags before us and writes them after us: ours are gone, and come again."""
     conversation, set_tags = standin.desk.conversations[int(ticket)], standin.desk.set_tags
@@ -210,7 +216,9 @@ async def test_what_another_replaces_after_us_is_repaired_and_theirs_kept(
     assert set(standin.look(ticket).tags) == {"beta", "theirs", "vip"}
 
 
-async def test_who_never_gives_up_is_left_to_it(standin: StandIn, adapter: HelpScoutAdapter, ticket: str) -> None:
+async def test_who_never_gives_up_is_left_to_it(
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
+) -> None:
     standin.desk.set_tags = lambda conversation, tags, by: None  # type: ignore[method-assign]
     with pytest.raises(RetryableError, match="tagged anew by others"):
         await adapter.add_tags(ticket, ("vip",), "m")
@@ -218,7 +226,7 @@ async def test_who_never_gives_up_is_left_to_it(standin: StandIn, adapter: HelpS
 
 @pytest.mark.parametrize("fault", ["drop_after", "drop", "status_after", "status"])
 async def test_tags_of_unknown_outcome_are_simply_set_again(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str, fault: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str, fault: str
 ) -> None:
     await adapter.check()
     standin.faults.append(Fault(fault, method="PUT", path="/tags", status=502))  # type: ignore[arg-type]
@@ -231,7 +239,7 @@ async def test_tags_of_unknown_outcome_are_simply_set_again(
 
 @pytest.mark.parametrize("by", ["id", "email"])
 async def test_an_agent_is_assigned_by_id_or_address(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str, by: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str, by: str
 ) -> None:
     agent = standin.agent_id if by == "id" else "IRA@example.com"
     receipt = await adapter.assign(ticket, agent, None, "m")
@@ -241,7 +249,7 @@ async def test_an_agent_is_assigned_by_id_or_address(
 
 @pytest.mark.parametrize("name", ["billing", "Tier 2", "id"])
 async def test_a_team_is_assigned_by_id_or_name_and_looked_at(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str, name: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str, name: str
 ) -> None:
     named = {each.casefold(): number for number, each in standin.teams.items()}
     team = named["billing" if name == "id" else name.casefold()]
@@ -251,7 +259,7 @@ async def test_a_team_is_assigned_by_id_or_name_and_looked_at(
 
 
 async def test_a_team_that_help_scout_did_not_take_is_told(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     standin.desk.assign = lambda conversation, to, by: None  # type: ignore[method-assign]
     with pytest.raises(RejectedError, match="did not carry it out"):
@@ -275,7 +283,7 @@ async def test_who_is_not_there_cannot_be_assigned(
 
 
 async def test_an_agent_and_a_team_at_once_is_not_help_scouts_way(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str
 ) -> None:
     with pytest.raises(UnsupportedError, match="not to both"):
         await adapter.assign(ticket, standin.agent_id, "Billing", "m")
@@ -291,7 +299,7 @@ async def test_an_agent_and_a_team_at_once_is_not_help_scouts_way(
     ],
 )
 async def test_every_status_that_can_be_set(
-    standin: StandIn, adapter: HelpScoutAdapter, ticket: str, status: Status, word: str
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, ticket: str, status: Status, word: str
 ) -> None:
     receipt = await adapter.set_status(ticket, status, "m")
     assert standin.desk.conversations[int(ticket)].status == word

@@ -219,7 +219,7 @@ class HelpScoutClient:
     async def _write(self, method: str, conversation: str, place: str, body: JSON, *, repeatable: bool) -> ApiAnswer:
         """A write, or the same on the conversation that this one was merged into: only GET tells which (2.8)."""
         try:
-            return await self.api.request(
+            answer = await self.api.request(
                 method, conversation_path(conversation) + place, json=body, repeatable=repeatable
             )
         except ApiRejectedError as error:
@@ -228,7 +228,11 @@ class HelpScoutClient:
             survivor = await self._survivor_or_none(conversation)
             if survivor is None:
                 raise error from None
-        return await self.api.request(method, conversation_path(survivor) + place, json=body, repeatable=repeatable)
+            path = conversation_path(survivor) + place
+            answer = await self.api.request(method, path, json=body, repeatable=repeatable)
+        if answer.body.strip():
+            answer.json()  # every write is answered without a body (4.1); a proxy's page is no answer
+        return answer
 
     async def _survivor_or_none(self, conversation: str) -> str | None:
         """Another conversation than this one."""

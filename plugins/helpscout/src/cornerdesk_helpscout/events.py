@@ -23,7 +23,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from cornerdesk import JSON, Actor, Change, Delivery, Direction, EventKind, Fact, Reading, RejectedError, Status
+from cornerdesk import (
+    JSON,
+    Actor,
+    ActorKind,
+    Change,
+    Delivery,
+    Direction,
+    EventKind,
+    Fact,
+    Reading,
+    RejectedError,
+    Status,
+)
 from cornerdesk.wire import parse
 
 from cornerdesk_helpscout.mapping import (
@@ -273,7 +285,7 @@ def _rated(data: object, delivery: Delivery) -> Fact:
         ticket_id=rating.conversationId,
         occurred_at=rating.modifiedAt or rating.createdAt or delivery.received_at,
         ticket=told,
-        actor=actor.model_copy(update={"kind": "customer"}) if actor.id else Actor(),
+        actor=actor.model_copy(update={"kind": ActorKind.CUSTOMER}) if actor.id else Actor(),
         rating=map_rating(rating.rating, rating.comments),
         needs=EVERYTHING - {"message"},
         raw=data,

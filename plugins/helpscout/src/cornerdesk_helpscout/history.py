@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,7 +31,7 @@ from cornerdesk import (
     SkippedRecord,
     load_json,
 )
-from cornerdesk.wire import Loose, Words, parse
+from cornerdesk.wire import Loose, Time, Words, parse
 from pydantic import ValidationError
 
 from cornerdesk_helpscout.client import HelpScoutClient
@@ -46,6 +46,7 @@ from cornerdesk_helpscout.events import (
 from cornerdesk_helpscout.mapping import (
     DRAFT,
     actor_of,
+    as_of,
     author_of,
     in_order,
     is_message,
@@ -72,14 +73,16 @@ class Cursor(Loose):
 
     Attributes:
         since: conversations that changed since, as Help Scout writes times; None: all.
-        began: when this run began; None: it has not.
+        began: when this run began, by our clock; None: it has not.
+        newest: the newest time that this run saw.
         status: which list.
         page: the next one to read, from 1.
         seen: conversations that stood on the page before.
     """
 
     since: str | None = None
-    began: str | None = None
+    began: Time = None
+    newest: Time = None
     status: str = _STATUSES[0]
     page: int = 1
     seen: Words = []
@@ -90,8 +93,13 @@ class Cursor(Loose):
             return self.model_copy(update={"page": self.page + 1, "seen": ids or self.seen}), False
         if self.status != _STATUSES[-1]:
             return self.model_copy(update={"status": _STATUSES[-1], "page": 1, "seen": []}), False
-        assert self.began is not None
-        return Cursor(since=_seconds(datetime.fromisoformat(self.began) - OVERLAP)), True
+        if self.newest is None or self.began is None:  # nothing was there
+            return Cursor(since=self.since), True
+        return Cursor(since=_seconds(min(self.newest, self.began) - OVERLAP)), True
+
+    def seeing(self, times: Iterable[datetime | None]) -> Cursor:
+        """The same place after these times were seen."""
+        return self.model_copy(update={"newest": max((time for time in (self.newest, *times) if time), default=None)})
 
     @property
     def params(self) -> dict[str, str]:
@@ -114,6 +122,7 @@ class History:
         ids = _ids(rows)
         moved = await self._moved(place, set(ids))
         records, skipped = await self._records([*rows, *(moved or [])])
+        place = place.seeing(map(_time_of, (*rows, *(moved or []))))
         following, end = place.following(ids, more=answer.links.next is not None)
         if moved is None:  # so much has changed since the page before that nothing tells where we were
             following, end = place.model_copy(update={"page": 1, "seen": []}), False
@@ -130,13 +139,13 @@ class History:
         if place is None:
             place = Cursor(since=_seconds(since - OVERLAP) if since is not None else None)
         if place.began is None:
-            place = place.model_copy(update={"began": self._clock.now().isoformat()})
+            place = place.model_copy(update={"began": self._clock.now()})
         return place
 
     async def _moved(self, place: Cursor, here: set[str]) -> list[Any] | None:
         """Conversations that have moved up past us since the page before was read. None: we are lost."""
         moved: list[Any] = []
-        if not place.seen:
+        if place.page == 1:
             return moved
         known = set(place.seen)
         for page in range(place.page - 1, max(0, place.page - 1 - _MOST_BACK), -1):
@@ -324,10 +333,17 @@ def _read_cursor(cursor: str | None) -> Cursor | None:
         return None
     try:
         place = Cursor.model_validate_json(cursor)
-        datetime.fromisoformat(place.began or "2000-01-01T00:00:00+00:00")
-    except (ValidationError, ValueError):
+    except ValidationError:
         return None
     return place if place.page >= 1 and place.status in _STATUSES else None
+
+
+def _time_of(row: Any) -> datetime | None:
+    """A time that the conversation's last change is not older than; None for what cannot be read."""
+    try:
+        return as_of(Conversation.model_validate(row))
+    except ValidationError:
+        return None
 
 
 def _ids(rows: list[Any]) -> list[str]:

@@ -52,7 +52,7 @@ STATUSES = {
     "active": Status.OPEN,
     "open": Status.OPEN,  # a word of filters and patches that one page shows as a value, too (3.1)
     "pending": Status.PENDING,
-    "closed": Status.CLOSED,
+    "closed": Status.SOLVED,  # a customer's reply opens it again; what is merged away is closed for good
     "spam": Status.SPAM,
 }
 VENDOR_STATUSES = {
@@ -74,6 +74,9 @@ CHANNELS: dict[str, Channel] = {
     **dict.fromkeys(("heymarket", "messenger", "instagram", "whatsapp", "sms"), Channel.MESSAGING),
     "phone": Channel.PHONE,
 }
+
+_TYPES = frozenset({"email", "chat", "phone"})
+"""Of conversations (3.1)."""
 
 SCORES = {"great": Score.GOOD, "okay": Score.OKAY, "ok": Score.OKAY, "notgood": Score.BAD, "bad": Score.BAD}
 """By the word without capitals, blanks, `-` and `_`, which Help Scout's places write differently (3.3)."""
@@ -117,6 +120,8 @@ def map_channel(kind: str | None, source: Source | None) -> tuple[Channel, str |
     What an agent began goes by its type: `web` and `api` then tell only which program the agent used.
     """
     word = source.type if source is not None else None
+    if kind is not None and kind not in _TYPES:
+        return CHANNELS.get(word or "", Channel.OTHER), ", ".join(filter(None, (kind, word)))
     if kind in ("chat", "phone"):
         return CHANNELS[kind], word or kind
     if kind is not None and source is not None and source.via == "user" and word not in ("chat", "phone"):

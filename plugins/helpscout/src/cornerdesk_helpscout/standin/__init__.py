@@ -22,20 +22,20 @@ from cornerdesk.testing.desk import (
     RateHeaders,
     RetryRules,
     Sent,
+    StandIn,
     Write,
 )
-from cornerdesk.testing.desk import StandIn as DeskStandIn
 
 from cornerdesk_helpscout.standin.api import RATE_HEADERS, HelpScoutApi, Hook
 from cornerdesk_helpscout.standin.desk import Conversation, Desk, Person, Thread
 from cornerdesk_helpscout.webhooks import EVENT, SIGNATURE
 
-__all__ = ["Fault", "Hook", "Sent", "StandIn", "Write"]
+__all__ = ["Fault", "HelpScoutStandIn", "Hook", "Sent", "Write"]
 
 _STATUSES = {"new": "active", "open": "active", "solved": "closed"}
 """The model's words that are not Help Scout's."""
 
-_SHOWN = {"active": Status.OPEN}
+_SHOWN = {"active": Status.OPEN, "closed": Status.SOLVED}
 _SCORES = {"good": "great", "okay": "okay", "bad": "not_good"}
 _SNOOZE = timedelta(days=3)
 _DISCARDED = 10
@@ -44,7 +44,7 @@ _DISCARDED = 10
 _LINES = {"customer": Direction.INBOUND, "message": Direction.OUTBOUND, "note": Direction.INTERNAL}
 
 
-class StandIn(DeskStandIn):
+class HelpScoutStandIn(StandIn):
     """One Help Scout account.
 
     Args:

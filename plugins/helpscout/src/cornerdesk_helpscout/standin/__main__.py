@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cornerdesk.testing.desk import main
 
-from cornerdesk_helpscout.standin import StandIn
+from cornerdesk_helpscout.standin import HelpScoutStandIn
 
 if __name__ == "__main__":
-    main(StandIn)
+    main(HelpScoutStandIn)
