@@ -45,6 +45,10 @@ fuzz: .venv/ready ## coverage-guided fuzzing of one adapter's reading, ten minut
 	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes -r benchmarks/fuzz-requirements.lock
 	@$(BIN)/python benchmarks/fuzz.py $(or $(ADAPTER),zendesk) $(FUZZ_ARGS)
 
+.PHONY: bench-backfill
+bench-backfill: .venv/ready ## all history of a large help desk: speed, memory, kill -9; TICKETS=100000
+	@$(BIN)/python benchmarks/backfill.py --tickets $(or $(TICKETS),100000)
+
 .PHONY: check
 check: .venv/ready ## format, lint, strict types, architecture
 	@$(BIN)/ruff format --check .
