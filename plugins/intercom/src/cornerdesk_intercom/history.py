@@ -62,6 +62,7 @@ class Place(BaseModel):
         after: Intercom's cursor of the next page, where that is followed.
         begun: since when cursors are followed because rows come in no order; None: they come in order.
         told: rows of the second `low` that were told, as `id:time`.
+        again: this is the second time, for what changed while cursors were followed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,6 +72,7 @@ class Place(BaseModel):
     after: str | None = None
     begun: int | None = None
     told: tuple[str, ...] = ()
+    again: bool = False
 
 
 class Deleted(BaseModel):
@@ -195,18 +197,18 @@ def _next(place: Place, rows: Sequence[Row], found: Found, now: int) -> tuple[Pl
     top = max([place.top, *times])
     ordered = place.begun is None and times == sorted(times) and (not times or times[0] >= place.low - 1)
     if found.after is None:
-        begun = top if place.begun is None else min(top, place.begun)
-        low = max(0, begun - OVERLAP) if begun else 0
-        return Place(low=low, top=low), True
+        low = max(0, min(top, place.begun or top) - OVERLAP)
+        again = place.begun is not None and not place.again
+        return Place(low=low, top=top, again=again), not again
     if ordered and times and times[-1] > place.low:
         told = tuple(_name(row) for row in rows if _seconds(row) == times[-1])
-        return Place(low=times[-1], top=top, told=told), False
+        return Place(low=times[-1], top=top, told=told, again=place.again), False
     if ordered:
         told = tuple(dict.fromkeys((*place.told, *map(_name, rows))))
-        return Place(low=place.low, top=top, after=found.after, told=told), False
-    if place.begun is None:  # whatever this cursor belongs to: from the beginning, and by cursors alone
-        return Place(low=place.low, top=top, begun=now), False
-    return Place(low=place.low, top=top, after=found.after, begun=place.begun), False
+        return place.model_copy(update={"top": top, "after": found.after, "told": told}), False
+    # Whatever the first page's cursor belongs to: from the beginning, and by cursors alone.
+    after = None if place.begun is None else found.after
+    return place.model_copy(update={"top": top, "after": after, "begun": place.begun or now, "told": ()}), False
 
 
 async def _records(

@@ -18,9 +18,9 @@ _LABEL = "·"
 _LINK = re.compile(r"<a\b[^>]{0,300}https://cornerdesk\.invalid/w/[^>]{0,300}>[^<]{0,20}</a>", re.IGNORECASE)
 _TAIL = re.compile(r"\s{0,9}(?:·?\s{0,3}[(\[]?https://cornerdesk\.invalid/w/[^\s)\]]{0,300}[)\]]?|\n·)\Z")
 _HTML_BEGINS = re.compile(
-    r"\s{0,20}<(?:p|div|br|h[1-6]|ul|ol|pre|blockquote|table|img|html|body|!doctype)\b", re.IGNORECASE
+    r"\s{0,20}<(?:p|div|br|h[1-6]|ul|ol|pre|blockquote|table|img|a|b|i|em|strong|span|html|body|!doctype)\b",
+    re.IGNORECASE,
 )
-_HTML_INSIDE = re.compile(r"</(?:p|div|a|b|i|li|strong|em|span|h[1-6])>|<br ?/?>|<img ", re.IGNORECASE)
 
 
 def note_html(text: str, marker: str) -> str:
@@ -41,8 +41,8 @@ def marker_in(body: str) -> str | None:
 
 
 def is_html(body: str) -> bool:
-    """HTML of Intercom's begins with a block, or has tags that end. Words with a `<` among them are text."""
-    return _HTML_BEGINS.match(body) is not None or _HTML_INSIDE.search(body) is not None
+    """HTML of Intercom's begins with a tag. A `<` among words, or a tag that somebody typed there, is text."""
+    return _HTML_BEGINS.match(body) is not None
 
 
 def without_marker(body: str) -> str:

@@ -158,9 +158,7 @@ class Writer:
             if not fresh:
                 people = await self._client.people(kind, "")  # nobody has this id: they are read again
         known = ", ".join(sorted(getattr(person, word) or person.id for person in people))
-        raise RejectedError(
-            f"Intercom ({self._source}) has nobody {named!r} among its {kind}; there are: {known[:500]}"
-        )
+        raise RejectedError(f"Intercom ({self._source}) has no {named!r} among its {kind}; there are: {known[:500]}")
 
     # ── status ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
