@@ -135,9 +135,9 @@ async def _sql(statement: str) -> None:
 
 
 def _run(database: str, url: str, folder: Path, arguments: argparse.Namespace) -> Result:
-    stage = Stage(folder, database=url, roles=ROLES[database])
+    stage = Stage(folder, database=url, roles=ROLES[database], sources=["support"])
     stage.mailbox = post = Post(stage.mail_port)
-    stage.desk.arguments += ["--rate-limit", "1000000"]
+    stage.support.process.arguments += ["--rate-limit", "1000000"]
     (folder / "rules").mkdir()
     (folder / "rules" / "kills.yaml").write_text(RULE)
     with stage:
@@ -147,7 +147,7 @@ def _run(database: str, url: str, folder: Path, arguments: argparse.Namespace) -
         _settle(stage)
         _wait_for_the_end(url, stage)
         settled = time.monotonic() - began
-        desk, books = stage.desk_state(), asyncio.run(read_books(url))
+        desk, books = stage.support.state(), asyncio.run(read_books(url))
         lines = count(books, desk, post.ids)
         return Result(
             database=database,
@@ -164,7 +164,7 @@ def _run(database: str, url: str, folder: Path, arguments: argparse.Namespace) -
 
 def _kill_under_load(stage: Stage, arguments: argparse.Namespace) -> dict[str, int]:
     chance, enough = random.Random(arguments.seed), threading.Event()
-    load = threading.Thread(target=_load, args=(stage.desk_url, arguments.rate, enough))
+    load = threading.Thread(target=_load, args=(stage.support.url, arguments.rate, enough))
     load.start()
     killed: dict[str, int] = {}
     try:
@@ -207,7 +207,7 @@ def _load(desk_url: str, rate: float, enough: threading.Event) -> None:
 def _settle(stage: Stage) -> None:
     with httpx.Client(timeout=120) as http:
         for what in ("settled", "redeliver", "settled"):
-            http.post(f"{stage.desk_url}/_standin/{what}", json={}).raise_for_status()
+            http.post(f"{stage.support.url}/_standin/{what}", json={}).raise_for_status()
 
 
 def _wait_for_the_end(url: str, stage: Stage) -> None:

@@ -21,9 +21,14 @@ Stages = Callable[[], Stage]
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     """SQLite: one process. PostgreSQL: a receiver and a worker."""
     if request.param == "sqlite":
-        made = Stage(tmp_path)
+        made = Stage(tmp_path, sources=["support"])
     else:
-        made = Stage(tmp_path, database=request.getfixturevalue("postgresql_schema"), roles=("receiver", "worker"))
+        made = Stage(
+            tmp_path,
+            database=request.getfixturevalue("postgresql_schema"),
+            roles=("receiver", "worker"),
+            sources=["support"],
+        )
     with ExitStack() as stack:
         yield stack.enter_context(made)
 
@@ -31,5 +36,5 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
 @pytest.fixture
 def sqlite_stage(tmp_path: Path) -> Iterator[Stage]:
     """One process on SQLite, for what does not depend on the database."""
-    with Stage(tmp_path) as made:
+    with Stage(tmp_path, sources=["support"]) as made:
         yield made

@@ -28,7 +28,7 @@ def lines(output: str) -> list[dict[str, Any]]:
 
 @pytest.mark.timeout(180)
 def test_lists_and_corrections_work_while_serve_runs(stage: Stage) -> None:
-    ticket = stage.ask_desk("tickets", subject="SSO", text="Do you support SSO?", requester="tara@initech.example")[
+    ticket = stage.support.ask("tickets", subject="SSO", text="Do you support SSO?", requester="tara@initech.example")[
         "id"
     ]
     wait_until(lambda: bool(stage.rows("leads")) and bool(stage.rows("votes")), seconds=30, what="lead and vote")
@@ -75,10 +75,10 @@ def test_a_second_serve_on_one_sqlite_file_is_refused_in_one_sentence(sqlite_sta
 
 def test_a_port_in_use_is_told_before_anything_else(sqlite_stage: Stage) -> None:
     again = run(
-        "serve", "--port", str(sqlite_stage.desk_port), cwd=sqlite_stage.folder, environment=sqlite_stage.environment
+        "serve", "--port", str(sqlite_stage.support.port), cwd=sqlite_stage.folder, environment=sqlite_stage.environment
     )
     assert again.returncode == 2
-    assert f"cannot listen on 127.0.0.1:{sqlite_stage.desk_port}" in again.stderr
+    assert f"cannot listen on 127.0.0.1:{sqlite_stage.support.port}" in again.stderr
 
 
 def test_init_check_and_the_mistakes_between(tmp_path: Path) -> None:

@@ -21,18 +21,18 @@ def open_tickets(stage: Stage, numbers: range) -> None:
     for number in numbers:
         match number % 3:
             case 0:
-                stage.ask_desk(
+                stage.support.ask(
                     "tickets",
                     subject="Leaving",
                     text="We will cancel our contract.",
                     requester=f"p{number}@globex.example",
                 )
             case 1:
-                stage.ask_desk(
+                stage.support.ask(
                     "tickets", subject="SSO?", text="Do you support SSO?", requester=f"p@company{number}.example"
                 )
             case _:
-                stage.ask_desk(
+                stage.support.ask(
                     "tickets", subject="Hello", text="Where is the manual?", requester=f"p{number}@umbra.example"
                 )
 
@@ -45,7 +45,7 @@ def kill_and_restart(stage: Stage, chance: random.Random) -> None:
 
 
 def acknowledged(stage: Stage) -> list[dict[str, Any]]:
-    return [sent for sent in stage.desk_state()["deliveries"] if sent["state"] == "delivered"]
+    return [sent for sent in stage.support.state()["deliveries"] if sent["state"] == "delivered"]
 
 
 def settled(stage: Stage) -> bool:
@@ -64,14 +64,14 @@ def test_kill_9_in_the_middle_loses_nothing_and_does_nothing_twice(stage: Stage)
         assert all(serve.running for serve in stage.serves), round_
 
     # A vendor gives a delivery up when nobody answers; what it gave up comes again by hand, with everything else.
-    stage.ask_desk("settled")
-    stage.ask_desk("redeliver")
-    stage.ask_desk("settled")
+    stage.support.ask("settled")
+    stage.support.ask("redeliver")
+    stage.support.ask("settled")
     wait_until(lambda: settled(stage), seconds=120, what="every effect of every delivery")
 
     stored = {row["id"] for row in stage.rows("deliveries")}
     events = Counter(event["ticket"]["id"] for event in stage.rows("events") if event["kind"] == "ticket.created")
-    assert events == {str(ticket["id"]): 1 for ticket in stage.desk_state()["tickets"]}
+    assert events == {str(ticket["id"]): 1 for ticket in stage.support.state()["tickets"]}
     assert len(stored) == len({sent["event"] for sent in acknowledged(stage) if sent["event"]})
 
     effects = stage.rows("effects")
@@ -87,7 +87,7 @@ def test_kill_9_in_the_middle_loses_nothing_and_does_nothing_twice(stage: Stage)
 
 def assert_notes_once(stage: Stage) -> None:
     """Nobody acknowledges, so each canary's ticket gets one note that says so when its chain is exhausted."""
-    for ticket in stage.desk_state()["tickets"]:
+    for ticket in stage.support.state()["tickets"]:
         notes = Counter(comment["body"] for comment in ticket["comments"] if not comment["public"])
         assert all(count == 1 for count in notes.values()), notes
 
@@ -100,9 +100,9 @@ def test_sigterm_finishes_what_is_held_and_the_next_start_goes_on(stage: Stage) 
     for serve in stage.serves:
         serve.start()
     stage.serves[0].wait_until_answers(f"{stage.url}/readyz")
-    stage.ask_desk("settled")
-    stage.ask_desk("redeliver")
-    stage.ask_desk("settled")
+    stage.support.ask("settled")
+    stage.support.ask("redeliver")
+    stage.support.ask("settled")
     wait_until(lambda: settled(stage), seconds=60, what="every effect")
     assert len(stage.rows("leads")) == 2
     assert not stage.rows("deadletters")

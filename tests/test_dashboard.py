@@ -176,13 +176,13 @@ class Browser:
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """The example company, after a canary has cried (5001) and somebody ordinary has asked (5002)."""
-    with Stage(tmp_path_factory.mktemp("company")) as stage:
+    with Stage(tmp_path_factory.mktemp("company"), sources=["support"]) as stage:
         for requester, subject, text in (
             ("hank@globex.example", "Leaving <script>alert(1)</script>", "We will cancel our contract."),
             ("uma@umbra.example", "The manual", "Where is it?"),
         ):
-            stage.ask_desk("tickets", subject=subject, text=text, requester=requester, name="Hank")
-        stage.ask_desk("settled")
+            stage.support.ask("tickets", subject=subject, text=text, requester=requester, name="Hank")
+        stage.support.ask("settled")
         wait_until(lambda: bool(stage.rows("escalations")), seconds=SECONDS, what="the escalation")
         wait_until(lambda: bool(stage.rows("tickets", ticket="5002")), seconds=SECONDS, what="both tickets")
         yield stage
@@ -215,7 +215,7 @@ def test_the_overview_shows_what_came_in_and_refreshes_itself_under_the_policy(
     assert "Escalations" in browser.text
     browser.do("window.neverLeft = true; document.querySelector('#list-events').focus()")
 
-    company.ask_desk("tickets", subject="It came later", text="Hello?", requester="uma@umbra.example", name="Uma")
+    company.support.ask("tickets", subject="It came later", text="Hello?", requester="uma@umbra.example", name="Uma")
     wait_until(lambda: "It came later" in browser.text, seconds=SECONDS, what="the new ticket on the open page")
     assert browser.do("window.neverLeft")
     assert browser.do("document.activeElement.id") == "list-events"

@@ -32,20 +32,20 @@ def noting(tmp_path: Path) -> Iterator[Stage]:
     """The example company, which also notes each message on its ticket."""
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "notes.yaml").write_text(NOTES)
-    with Stage(tmp_path) as stage:
+    with Stage(tmp_path, sources=["support"]) as stage:
         yield stage
 
 
 def silently(stage: Stage, *tickets: dict[str, Any]) -> list[int]:
     """Open tickets, and have nobody told of them before `tell`."""
-    stage.ask_desk("receiver", url=None)
-    return [int(stage.ask_desk("tickets", **ticket)["id"]) for ticket in tickets]
+    stage.support.ask("receiver", url=None)
+    return [int(stage.support.ask("tickets", **ticket)["id"]) for ticket in tickets]
 
 
 def tell(stage: Stage) -> None:
-    stage.ask_desk("receiver", url=f"{stage.url}/webhooks/support")
-    stage.ask_desk("redeliver")
-    stage.ask_desk("settled")
+    stage.support.ask("receiver", url=f"{stage.url}/webhooks/support")
+    stage.support.ask("redeliver")
+    stage.support.ask("settled")
 
 
 def only(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -70,7 +70,9 @@ def happened(stage: Stage, ticket: int) -> list[str]:
 
 
 def notes(stage: Stage, ticket: int) -> int:
-    return int(httpx.get(f"{stage.desk_url}/_standin/tickets/{ticket}/notes", params={"text": "seen "}).json()["count"])
+    return int(
+        httpx.get(f"{stage.support.url}/_standin/tickets/{ticket}/notes", params={"text": "seen "}).json()["count"]
+    )
 
 
 # ── the vendor ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -94,10 +96,10 @@ def test_a_vendor_that_fails_while_tickets_are_read_delays_them_and_no_others(sq
     faulty = dict(zip(READING, ids, strict=False))
     gone, refused, ordinary = ids[-3:]
     for name, ticket in faulty.items():
-        stage.ask_desk("faults", method="GET", path=f"/tickets/{ticket}", **READING[name])
-    stage.ask_desk("faults", path=f"/tickets/{gone}", status=404, body="{}", times=999)
-    stage.ask_desk("faults", path=f"/tickets/{refused}", status=401, body="{}", times=999)
-    stage.ask_desk("tokens/revoke")  # healed by signing in again
+        stage.support.ask("faults", method="GET", path=f"/tickets/{ticket}", **READING[name])
+    stage.support.ask("faults", path=f"/tickets/{gone}", status=404, body="{}", times=999)
+    stage.support.ask("faults", path=f"/tickets/{refused}", status=401, body="{}", times=999)
+    stage.support.ask("tokens/revoke")  # healed by signing in again
     tell(stage)
 
     wait_until(lambda: bool(happened(stage, ordinary)), seconds=8, what="the ordinary ticket among the faulty ones")
@@ -132,16 +134,16 @@ def test_a_vendor_that_fails_while_it_is_written_to_gets_each_note_once(noting: 
     faulty = dict(zip(WRITING, ids, strict=False))
     gone, refused, ordinary = ids[-3:]
     for name, ticket in faulty.items():
-        stage.ask_desk("faults", method="PUT", path=f"/tickets/{ticket}", **WRITING[name])
-    stage.ask_desk("faults", method="PUT", path=f"/tickets/{gone}", status=404, body="{}", times=999)
-    stage.ask_desk("faults", method="PUT", path=f"/tickets/{refused}", status=401, body="{}", times=999)
+        stage.support.ask("faults", method="PUT", path=f"/tickets/{ticket}", **WRITING[name])
+    stage.support.ask("faults", method="PUT", path=f"/tickets/{gone}", status=404, body="{}", times=999)
+    stage.support.ask("faults", method="PUT", path=f"/tickets/{refused}", status=401, body="{}", times=999)
     tell(stage)
 
     wait_until(confirmed(stage, "note", ordinary), seconds=10, what="the ordinary ticket among the faulty ones")
     for name, ticket in faulty.items():
         for action in ("note", "tag"):
             wait_until(confirmed(stage, action, ticket), seconds=45, what=f"{action} after: {name}")
-    tagged = {ticket["id"]: ticket["tags"] for ticket in stage.desk_state()["tickets"]}
+    tagged = {ticket["id"]: ticket["tags"] for ticket in stage.support.state()["tickets"]}
     for name, ticket in faulty.items():
         assert (name, notes(stage, ticket), tagged[ticket]) == (name, 1, ["seen"])
 
@@ -176,11 +178,11 @@ def test_a_mail_server_that_refuses_or_is_gone_holds_up_no_escalation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cornerdesk.demo.stage.Mailbox", MoodyMailbox)
-    with Stage(tmp_path) as stage:
+    with Stage(tmp_path, sources=["support"]) as stage:
         moody = stage.mailbox
         assert isinstance(moody, MoodyMailbox)
         moody.words["ada.park@acme.example"] = ["550 no such mailbox"]
-        refused = int(stage.ask_desk("tickets", **LEAVING)["id"])
+        refused = int(stage.support.ask("tickets", **LEAVING)["id"])
         assert moody.arrived.get(timeout=20).to == "bo.lindqvist@acme.example"
         tell_ada = next(row for row in inner(stage, refused) if row["target"] == "ceo")
         assert tell_ada["state"] == "dead"
@@ -191,14 +193,14 @@ def test_a_mail_server_that_refuses_or_is_gone_holds_up_no_escalation(
 
         moody.words["ada.park@acme.example"] = ["421 too busy", "250 OK"]
         moody.words["bo.lindqvist@acme.example"] = ["421 too busy"]
-        busy = int(stage.ask_desk("tickets", **LEAVING)["id"])
+        busy = int(stage.support.ask("tickets", **LEAVING)["id"])
         wait_until(lambda: told(stage, busy, "ceo") == "failed", seconds=20, what="the busy server")
         del moody.words["ada.park@acme.example"]
         wait_until(lambda: told(stage, busy, "ceo") == "confirmed", seconds=20, what="ada's mail")
         assert moody.arrived.get(timeout=5).to == "ada.park@acme.example"
 
         moody.stop()
-        gone = int(stage.ask_desk("tickets", **LEAVING)["id"])
+        gone = int(stage.support.ask("tickets", **LEAVING)["id"])
         wait_until(lambda: told(stage, gone, "coo") == "failed", seconds=20, what="the next in the chain")
         waiting = next(row for row in inner(stage, gone) if row["target"] == "ceo")
         assert (waiting["state"], "cannot be reached" in waiting["reason"]) == ("failed", True)
@@ -221,7 +223,7 @@ def sign_at(stage: Stage, body: bytes, at: datetime) -> dict[str, str]:
     stamp = at.strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "content-type": "application/json",
-        "x-zendesk-webhook-signature": sign(stage.webhook_secret, stamp.encode() + body),
+        "x-zendesk-webhook-signature": sign(stage.support.secret, stamp.encode() + body),
         "x-zendesk-webhook-signature-timestamp": stamp,
     }
 
@@ -232,9 +234,9 @@ def test_what_was_signed_long_ago_is_refused_and_what_happened_long_ago_wakes_no
     (tmp_path / "rules" / "late.yaml").write_text(
         "rules:\n  - rule: whenever\n    when: ticket.created\n    late: true\n    then: [{tag: seen-late}]\n"
     )
-    with Stage(tmp_path) as stage:
+    with Stage(tmp_path, sources=["support"]) as stage:
         [ticket] = silently(stage, LEAVING)
-        body = json.loads(stage.desk_state()["deliveries"][0]["body"])
+        body = json.loads(stage.support.state()["deliveries"][0]["body"])
         assert body["type"].endswith("ticket.created")
         old = (datetime.now(UTC) - timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
         raw = json.dumps(body | {"time": old}).encode()
@@ -259,19 +261,19 @@ def test_what_was_signed_long_ago_is_refused_and_what_happened_long_ago_wakes_no
 def test_triggers_alone_tell_of_new_tickets_comments_and_changes(sqlite_stage: Stage) -> None:
     stage = sqlite_stage
     [ticket] = silently(stage, ORDINARY)
-    stage.ask_desk("receiver", url=f"{stage.url}/webhooks/support")
-    stage.ask_desk("trigger", ticket=ticket, what="created")
+    stage.support.ask("receiver", url=f"{stage.url}/webhooks/support")
+    stage.support.ask("trigger", ticket=ticket, what="created")
     wait_until(lambda: happened(stage, ticket) == ["ticket.created"], seconds=20, what="the ticket")
     assert only(stage.rows("events"))["message"]["text"] == ORDINARY["text"]
 
-    stage.ask_desk("receiver", url=None)
-    stage.ask_desk(f"tickets/{ticket}/comments", text="One thing more.")
-    stage.ask_desk(f"tickets/{ticket}/comments", text="We looked.", by="agent", public=False)
-    stage.ask_desk(f"tickets/{ticket}", status="pending", priority="high")
-    stage.ask_desk("receiver", url=f"{stage.url}/webhooks/support")
+    stage.support.ask("receiver", url=None)
+    stage.support.ask(f"tickets/{ticket}/comments", text="One thing more.")
+    stage.support.ask(f"tickets/{ticket}/comments", text="We looked.", by="agent", public=False)
+    stage.support.ask(f"tickets/{ticket}", status="pending", priority="high")
+    stage.support.ask("receiver", url=f"{stage.url}/webhooks/support")
     for _ in range(3):
-        stage.ask_desk("trigger", ticket=ticket)
-    stage.ask_desk("settled")
+        stage.support.ask("trigger", ticket=ticket)
+    stage.support.ask("settled")
     wait_until(lambda: "ticket.changed" in happened(stage, ticket), seconds=20, what="the change")
     wait_until(lambda: not stage.rows("deliveries", state="stored"), seconds=20, what="every delivery")
     events = stage.rows("events")
@@ -386,7 +388,7 @@ def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     before = [part for part in (os.environ.get("PYTHONPATH"),) if part]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(installed), *before]))
     folder = tmp_path / "stage"
-    with Stage(folder) as stage:
+    with Stage(folder, sources=["support"]) as stage:
         stage.serves[0].stop()
         (folder / "rules" / "faulty.yaml").write_text(FAULTY_RULES)
         file = folder / "cornerdesk.yaml"
@@ -401,8 +403,8 @@ def test_a_plugin_that_does_everything_wrong_harms_only_itself(faulty: Stage) ->
     stage = faulty
     odd = httpx.post(f"{stage.url}/webhooks/odd", json={"any": "thing"})
     assert odd.status_code == 200
-    ticket = int(stage.ask_desk("tickets", **{**LEAVING, "subject": "Faulty"})["id"])
-    other = int(stage.ask_desk("tickets", **LEAVING)["id"])
+    ticket = int(stage.support.ask("tickets", **{**LEAVING, "subject": "Faulty"})["id"])
+    other = int(stage.support.ask("tickets", **LEAVING)["id"])
     wait_until(confirmed(stage, "tag", other), seconds=20, what="another ticket")
 
     wait_until(lambda: len(stage.rows("deadletters")) >= 2, seconds=30, what="the dead letters")

@@ -150,7 +150,7 @@ def signed(stage: Stage, body: bytes) -> dict[str, str]:
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "content-type": "application/json",
-        "x-zendesk-webhook-signature": sign(stage.webhook_secret, stamp.encode() + body),
+        "x-zendesk-webhook-signature": sign(stage.support.secret, stamp.encode() + body),
         "x-zendesk-webhook-signature-timestamp": stamp,
     }
 
@@ -198,15 +198,17 @@ def test_postgresql_that_drops_everybody_is_cut_off_or_falls_silent_costs_time_a
     through = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[0] + f"@127.0.0.1:{wire.port}"))
     with ExitStack() as stack:
         stack.callback(wire.end)
-        stage = stack.enter_context(Stage(tmp_path, database=through, roles=("receiver", "worker")))
+        stage = stack.enter_context(
+            Stage(tmp_path, database=through, roles=("receiver", "worker"), sources=["support"])
+        )
         worker = stage.serves[1]
         wait_until(lambda: "ready" in worker.tail(), seconds=30, what="the worker's start")
         with load(stage) as sending:
-            tickets = [int(stage.ask_desk("tickets", **CANARY)["id"])]
+            tickets = [int(stage.support.ask("tickets", **CANARY)["id"])]
             for _ in range(5):
                 asyncio.run(end_backends(postgresql_schema))
                 time.sleep(0.3)
-            tickets.append(int(stage.ask_desk("tickets", **CANARY)["id"]))
+            tickets.append(int(stage.support.ask("tickets", **CANARY)["id"]))
             wait_until(lambda: readiness(stage) == 200, seconds=READY, what="readiness after lost connections")
 
             before = len(sending.answers)
@@ -217,7 +219,7 @@ def test_postgresql_that_drops_everybody_is_cut_off_or_falls_silent_costs_time_a
             wire.mend()
             wait_until(lambda: readiness(stage) == 200, seconds=READY, what="readiness after an outage")
 
-            tickets.append(int(stage.ask_desk("tickets", **CANARY)["id"]))
+            tickets.append(int(stage.support.ask("tickets", **CANARY)["id"]))
             wire.freeze()
             wait_until(lambda: readiness(stage) == 503, seconds=15, what="the silence at readyz")
             time.sleep(3)
@@ -226,9 +228,9 @@ def test_postgresql_that_drops_everybody_is_cut_off_or_falls_silent_costs_time_a
             enough = len(sending.acknowledged) + 20
             wait_until(lambda: len(sending.acknowledged) > enough, seconds=READY, what="deliveries taken again")
         assert_politely_refused(sending)
-        stage.ask_desk("settled")
-        stage.ask_desk("redeliver")
-        stage.ask_desk("settled")
+        stage.support.ask("settled")
+        stage.support.ask("redeliver")
+        stage.support.ask("settled")
         wait_until(lambda: settled(stage), seconds=60, what="every effect")
         assert sending.acknowledged <= asyncio.run(stored_keys(postgresql_schema))
         assert_done_once(stage, tickets)
@@ -254,14 +256,14 @@ def test_a_sqlite_file_locked_by_somebody_else_is_503_until_it_is_free(sqlite_st
         wait_until(lambda: len(sending.acknowledged) > 5, seconds=10, what="the first deliveries")
         other = sqlite3.connect(stage.folder / "cornerdesk.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        ticket = int(stage.ask_desk("tickets", **CANARY)["id"])
+        ticket = int(stage.support.ask("tickets", **CANARY)["id"])
         wait_until(lambda: len(sending.refused) > 3, seconds=15, what="refusals")
         other.execute("ROLLBACK")
         other.close()
         enough = len(sending.acknowledged) + 20
         wait_until(lambda: len(sending.acknowledged) > enough, seconds=READY, what="deliveries taken again")
     assert_politely_refused(sending)
-    stage.ask_desk("settled")
+    stage.support.ask("settled")
     wait_until(lambda: settled(stage), seconds=40, what="every effect")
     assert sending.acknowledged <= keys_in(stage.folder)
     assert_done_once(stage, [ticket])
@@ -293,18 +295,18 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.timeout(90)
 def test_a_full_disk_is_503_until_there_is_room(tmp_path: Path, small_disk: Path) -> None:
-    with Stage(tmp_path / "stage", database=f"sqlite:///{small_disk / 'cornerdesk.db'}") as stage:
+    with Stage(tmp_path / "stage", database=f"sqlite:///{small_disk / 'cornerdesk.db'}", sources=["support"]) as stage:
         with load(stage) as sending:
             wait_until(lambda: len(sending.acknowledged) > 5, seconds=10, what="the first deliveries")
             filler = small_disk / "filler"
             fill(filler)
             wait_until(lambda: len(sending.refused) > 10, seconds=40, what="refusals")
-            ticket = int(stage.ask_desk("tickets", **CANARY)["id"])
+            ticket = int(stage.support.ask("tickets", **CANARY)["id"])
             filler.unlink()
             enough = len(sending.acknowledged) + 20
             wait_until(lambda: len(sending.acknowledged) > enough, seconds=READY, what="deliveries taken again")
         assert {(status, wait) for _, status, _, wait in sending.refused} == {(503, "5")}
-        stage.ask_desk("settled")
+        stage.support.ask("settled")
         wait_until(lambda: settled(stage), seconds=40, what="every effect")
         assert sending.acknowledged <= keys_in(small_disk)
         assert_done_once(stage, [ticket])
@@ -326,15 +328,15 @@ def fill(file: Path) -> None:
 @pytest.mark.timeout(120)
 def test_sigterm_under_load_and_with_a_slow_vendor_ends_in_time_and_loses_nothing(sqlite_stage: Stage) -> None:
     stage = sqlite_stage
-    stage.ask_desk("faults", kind="slow", method="GET", path="/tickets/", seconds=12, times=999)
+    stage.support.ask("faults", kind="slow", method="GET", path="/tickets/", seconds=12, times=999)
     with load(stage) as sending:
-        ticket = int(stage.ask_desk("tickets", **CANARY)["id"])
-        stage.ask_desk("settled")
+        ticket = int(stage.support.ask("tickets", **CANARY)["id"])
+        stage.support.ask("settled")
         wait_until(lambda: len(sending.acknowledged) > 20, seconds=20, what="load")
         began = time.monotonic()
         assert stage.serves[0].stop(seconds=40) == 0
         assert time.monotonic() - began < 30
-    httpx.delete(f"{stage.desk_url}/_standin/faults")
+    httpx.delete(f"{stage.support.url}/_standin/faults")
     stage.serves[0].start()
     stage.serves[0].wait_until_answers(f"{stage.url}/readyz")
     assert sending.acknowledged <= keys_in(stage.folder)
@@ -346,13 +348,13 @@ def test_sigterm_under_load_and_with_a_slow_vendor_ends_in_time_and_loses_nothin
 @pytest.mark.timeout(150)
 def test_a_flood_while_the_vendor_is_slow_takes_little_memory_and_drains(sqlite_stage: Stage) -> None:
     stage = sqlite_stage
-    stage.ask_desk("receiver", url=None)
-    tickets = [int(stage.ask_desk("tickets", **QUIET, tags=["x"])["id"]) for _ in range(50)]
+    stage.support.ask("receiver", url=None)
+    tickets = [int(stage.support.ask("tickets", **QUIET, tags=["x"])["id"]) for _ in range(50)]
     for number in range(20):
         for ticket in tickets:
-            stage.ask_desk(f"tickets/{ticket}/comments", text=f"And {number}.")
-    bodies = [sent["body"].encode() for sent in stage.desk_state()["deliveries"]][:2000]
-    stage.ask_desk("faults", kind="slow", method="GET", path="/tickets/", seconds=0.5, times=300)
+            stage.support.ask(f"tickets/{ticket}/comments", text=f"And {number}.")
+    bodies = [sent["body"].encode() for sent in stage.support.state()["deliveries"]][:2000]
+    stage.support.ask("faults", kind="slow", method="GET", path="/tickets/", seconds=0.5, times=300)
     before = resident(stage)
     with ThreadPoolExecutor(32) as threads, httpx.Client(timeout=30, limits=httpx.Limits(max_connections=32)) as http:
         url = f"{stage.url}/webhooks/support"
@@ -387,13 +389,15 @@ def test_a_call_in_flight_at_a_kill_is_looked_up_when_its_lease_is_over_and_not_
 ) -> None:
     """35 seconds (`Patience.lease`), on both databases at once to save time."""
     with ExitStack() as stack:
-        here = stack.enter_context(Stage(tmp_path / "sqlite"))
+        here = stack.enter_context(Stage(tmp_path / "sqlite", sources=["support"]))
         there = stack.enter_context(
-            Stage(tmp_path / "postgresql", database=postgresql_schema, roles=("receiver", "worker"))
+            Stage(
+                tmp_path / "postgresql", database=postgresql_schema, roles=("receiver", "worker"), sources=["support"]
+            )
         )
         for stage in (here, there):
-            stage.ask_desk("faults", kind="slow", method="PUT", path="/tags", seconds=5)
-        tickets = [int(stage.ask_desk("tickets", **CANARY)["id"]) for stage in (here, there)]
+            stage.support.ask("faults", kind="slow", method="PUT", path="/tags", seconds=5)
+        tickets = [int(stage.support.ask("tickets", **CANARY)["id"]) for stage in (here, there)]
         for stage, ticket in zip((here, there), tickets, strict=True):
             wait_until(lambda: tag_of(stage, ticket) == "sent", seconds=20, what="a tag under way")  # noqa: B023
         killed = time.monotonic()
@@ -406,7 +410,7 @@ def test_a_call_in_flight_at_a_kill_is_looked_up_when_its_lease_is_over_and_not_
             wait_until(lambda: tag_of(stage, ticket) == "confirmed", seconds=50, what="the tag")  # noqa: B023
             assert 25 < time.monotonic() - killed < 48
         for stage, ticket in zip((here, there), tickets, strict=True):
-            written = [write for write in stage.desk_state()["writes"] if write["tags"]]
+            written = [write for write in stage.support.state()["writes"] if write["tags"]]
             assert len(written) == 1
             assert_done_once(stage, [ticket])
 

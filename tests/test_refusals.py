@@ -19,7 +19,7 @@ URL = "/webhooks/support"
 def signed(stage: Stage, body: bytes, *, secret: str | None = None) -> dict[str, str]:
     """Headers as Zendesk sends them (fact sheet zendesk.md 1.4 and 1.5)."""
     timestamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    signature = sign(secret or stage.webhook_secret, timestamp.encode() + body)
+    signature = sign(secret or stage.support.secret, timestamp.encode() + body)
     return {
         "content-type": "application/json; charset=utf-8",
         "x-zendesk-webhook-signature": signature,
@@ -34,11 +34,11 @@ def post(stage: Stage, body: bytes, headers: dict[str, str], path: str = URL) ->
 
 def body_of(stage: Stage) -> bytes:
     """A real delivery's body, as the stand-in sent it last."""
-    ticket = stage.ask_desk("tickets", subject="Hello", text="Where is the manual?", requester="kim@umbra.example")[
+    ticket = stage.support.ask("tickets", subject="Hello", text="Where is the manual?", requester="kim@umbra.example")[
         "id"
     ]
-    stage.ask_desk("settled")
-    sent: list[dict[str, Any]] = stage.desk_state()["deliveries"]
+    stage.support.ask("settled")
+    sent: list[dict[str, Any]] = stage.support.state()["deliveries"]
     return str(next(each["body"] for each in sent if each["ticket"] == ticket)).encode()
 
 
@@ -94,9 +94,9 @@ def test_json_of_no_known_shape_is_taken_and_waits_in_the_dead_letters_until_a_p
 
 @pytest.mark.timeout(120)
 def test_one_delivery_sent_ten_times_at_once_is_one_event_and_one_effect(stage: Stage) -> None:
-    stage.ask_desk("receiver", url=None)
-    stage.ask_desk("tickets", subject="Leaving", text="We will cancel next month.", requester="hank@globex.example")
-    body = stage.desk_state()["deliveries"][-1]["body"].encode()
+    stage.support.ask("receiver", url=None)
+    stage.support.ask("tickets", subject="Leaving", text="We will cancel next month.", requester="hank@globex.example")
+    body = stage.support.state()["deliveries"][-1]["body"].encode()
     headers = signed(stage, body)
     with ThreadPoolExecutor(10) as threads:
         answers = list(threads.map(lambda _: post(stage, body, headers), range(10)))
