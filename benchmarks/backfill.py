@@ -39,7 +39,7 @@ POSTGRESQL = os.environ.get("CORNERDESK_TEST_POSTGRESQL", "postgresql://postgres
 DESK = Path(__file__).parent / "endless_desk.py"
 DATABASES = ("sqlite", "postgresql")
 GROWTH = 80_000_000
-"""Bytes that ten times the tickets may take more: SQLite's caches fill up to 32 MB for each connection, then no more."""
+"""Bytes that ten times the tickets may take more: SQLite's caches fill, up to 32 MB for each connection."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from cornerdesk import (
 from cornerdesk.cli import options
 from cornerdesk.intake.leases import LEASE, new_holder
 from cornerdesk.plugins import Plugins, load_plugins
+from cornerdesk.runtime import open_runtime
 from cornerdesk.storage import Storage, open_storage, tables
 from sqlalchemy import func, insert, select, update
 
@@ -93,13 +94,13 @@ class BookishDesk(Adapter):
         return HistoryRecord(
             key=f"ticket:{number}:1",
             ticket_id=str(number),
-            body=json.dumps({"broken": number in self.broken}).encode(),
+            body=b"{}",
             parts=1,
             parts_counted=3 if number in self.lacking else 1,
         )
 
     def read_history(self, record: HistoryRecord) -> Reading:
-        if json.loads(record.body)["broken"]:
+        if int(record.ticket_id) in self.broken:
             raise RejectedError("there is no field `status`")
         said = {"id": f"m{record.ticket_id}", "direction": "inbound", "text": "Hello", "created_at": OPENED}
         created = {"kind": "ticket.created", "keys": (f"created:{record.ticket_id}",), "ticket_id": record.ticket_id}
@@ -221,6 +222,34 @@ def test_rules_are_asked_only_when_told_to_and_only_those_that_want_what_is_late
     effects = [json.loads(line) for line in cornerdesk("effects", "--json").out.splitlines()]
     assert {effect["rule"] for effect in effects} == {"late-too"}
     assert len(effects) == 5
+
+
+@pytest.mark.parametrize(("options_given", "effects"), [((), 0), (("--act",), 5)], ids=["watching", "acting"])
+def test_a_dead_record_that_serve_tries_again_is_acted_on_only_if_the_backfill_was_to(
+    company: Path, desk: type[BookishDesk], cornerdesk: Run, options_given: tuple[str, ...], effects: int
+) -> None:
+    desk.broken.add(4)
+    assert cornerdesk("backfill", "support", *options_given).code == 1
+    desk.broken.clear()
+    [dead] = lines(cornerdesk("deadletters", "list", "--json"))
+    assert cornerdesk("deadletters", "retry", dead["id"]).code == 0
+    asyncio.run(work_until_all_is_read(company))
+    assert (count(company, tables.events), count(company, tables.effects)) == (5, effects)
+
+
+async def work_until_all_is_read(folder: Path) -> None:
+    configuration = options.read_configuration(folder / "cornerdesk.yaml")
+    stop = asyncio.Event()
+    async with asyncio.timeout(30), open_runtime(configuration, options.installed_plugins()) as runtime:
+        working = asyncio.create_task(runtime.work(stop))
+        unread = select(func.count()).where(tables.deliveries.c.state != "done")
+        while True:
+            async with runtime.store.storage.reading() as tx:
+                if not await tx.value(unread):
+                    break
+            await asyncio.sleep(0.02)
+        stop.set()
+        await working
 
 
 @pytest.mark.parametrize(
