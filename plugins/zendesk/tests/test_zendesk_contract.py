@@ -24,8 +24,15 @@ from ruamel.yaml import YAML
 SPEC = Path(__file__).parents[4] / "shared" / "specs" / "zendesk-support.yaml"
 pytestmark = pytest.mark.skipif(not SPEC.exists(), reason=f"Zendesk's OpenAPI text is not at {SPEC}")
 
-UNDOCUMENTED = {"/oauth/tokens"}
-"""Documented elsewhere (fact sheet zendesk.md 2.5), not in this text."""
+UNDOCUMENTED = re.compile(r"/oauth/tokens|/api/v2/webhooks(/\w+(/signing_secret)?)?")
+"""Documented elsewhere (fact sheet zendesk.md 1.7, 2.5), not in this text."""
+
+BY_FACT_SHEET = {  # what the fact sheet says of the webhooks API (1.7): parts of bodies
+    ("POST", "/api/v2/webhooks"): {
+        "name", "endpoint", "http_method", "request_format", "status", "subscriptions", "description",
+    },
+    ("PATCH", "/api/v2/webhooks/"): {"status", "endpoint", "subscriptions"},
+}  # fmt: skip
 
 Call = tuple[httpx.Request, httpx.Response]
 
@@ -42,7 +49,7 @@ class Spec:
 
     def operation(self, method: str, path: str) -> Any:
         """What the text says of a call, with the parameters it shares; None where it does not know it."""
-        for known, block in self._paths.items():
+        for known, block in sorted(self._paths.items(), key=lambda path: path[0].count("{")):  # `show_many` is no id
             if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", known), path):
                 item = _load(block)
                 operation = item.get(method.lower())
@@ -133,6 +140,20 @@ async def calls() -> AsyncIterator[list[Call]]:
     await adapter.set_priority(ticket, Priority.HIGH, "marker")
     await adapter.set_status(ticket, Status.ON_HOLD, "marker")
     await adapter.find_write(ticket, "marker")
+    made = await adapter.register_webhook("https://cornerdesk.example.com/webhooks/support")
+    (subscription,) = await adapter.list_webhooks()
+    await adapter.repair_webhook(subscription, "https://corner.example.com/webhooks/support")
+    standin.api.subscriptions.offered.clear()
+    made = await adapter.register_webhook("https://cornerdesk.example.com/webhooks/triggers")
+    for trigger in standin.api.subscriptions.triggers.values():
+        trigger["active"] = False
+    *_, subscription = await adapter.list_webhooks()
+    assert subscription.id == made.id
+    await adapter.repair_webhook(subscription, subscription.url)
+    standin.api.exports.most = 20
+    page = await adapter.fetch_history(None, None)
+    while not page.end:
+        page = await adapter.fetch_history(None, page.cursor)
     standin.desk.organizations[standin.desk.organizations.copy().popitem()[0]].domain_names = ["example.com"]
     yield recorder.calls
     await adapter.aclose()
@@ -141,7 +162,47 @@ async def calls() -> AsyncIterator[list[Call]]:
 async def test_every_call_is_one_that_zendesk_documents(spec: Spec, calls: list[Call]) -> None:
     asked = {(request.method, request.url.path) for request, _ in calls}
     unknown = {path for method, path in asked if not spec.operation(method, path)}
-    assert unknown == UNDOCUMENTED
+    assert unknown
+    assert {path for path in unknown if not UNDOCUMENTED.fullmatch(path)} == set()
+
+
+async def test_webhooks_are_asked_for_as_the_fact_sheet_has_it(spec: Spec, calls: list[Call]) -> None:
+    """Zendesk's OpenAPI text has no webhooks API (checked in the fact sheet, 5.1): these calls are held against what
+    recorded traffic shows of it (1.7)."""
+    checked = set()
+    for request, response in calls:
+        path = request.url.path
+        for (method, prefix), known in BY_FACT_SHEET.items():
+            if request.method == method and path.startswith(prefix):
+                webhook = json.loads(request.content)["webhook"]
+                assert set(webhook) <= known
+                assert webhook.get("http_method", "POST") == "POST"
+                assert webhook["status"] == "active"
+                # An account that does not offer these events refuses them.
+                assert response.status_code in ((201, 400) if method == "POST" else (204,))
+                checked.add(method)
+        if path == "/api/v2/webhooks" and request.method == "GET":
+            assert set(request.url.params) <= {"page[size]", "page[after]"}
+            checked.add("GET")
+        if path.endswith("/signing_secret"):
+            assert request.method == "GET"  # POST would change it, and every delivery on its way were refused
+            checked.add("signing_secret")
+    assert checked == {"GET", "POST", "PATCH", "signing_secret"}
+
+
+async def test_exports_are_asked_for_as_the_fact_sheet_has_it(spec: Spec, calls: list[Call]) -> None:
+    """The text lacks what was recorded: `per_page`, side-loads, and a cursor without `start_time` (2.1). Its example of
+    a ticket event is one of a metric event, so the stand-in's answers are not held against it."""
+    exports = [request for request, _ in calls if "/incremental/" in request.url.path]
+    assert {request.url.path for request in exports} == {
+        "/api/v2/incremental/tickets/cursor",
+        "/api/v2/incremental/ticket_events",
+    }
+    for request in exports:
+        names = set(request.url.params)
+        assert len(names & {"start_time", "cursor"}) == 1
+        assert names - {"start_time", "cursor"} <= {"per_page", "include"}
+        assert request.url.params["include"] in ("users,organizations,groups,comment_count", "comment_events")
 
 
 async def test_every_body_has_the_documented_shape(spec: Spec, calls: list[Call]) -> None:
@@ -160,13 +221,14 @@ async def test_every_parameter_is_documented(spec: Spec, calls: list[Call]) -> N
         operation = spec.operation(request.method, request.url.path)
         if operation:
             beyond = set(request.url.params) - spec.parameters(operation) - paging
-            # side-loads of a ticket stand on a page of their own
-            assert beyond <= ({"include"} if re.fullmatch(r"/api/v2/tickets/\d+", request.url.path) else set())
+            # side-loads of a ticket stand on a page of their own; exports have a test of their own
+            beside = re.fullmatch(r"/api/v2/(tickets/\d+|incremental/.*)", request.url.path)
+            assert beyond <= ({"include", "per_page"} if beside else set())
 
 
 async def test_updates_say_no_more_than_is_documented_and_the_marker(spec: Spec, calls: list[Call]) -> None:
     known = set(_load(spec._schemas["TicketUpdateInput"])["properties"])
-    updates = [json.loads(request.content)["ticket"] for request, _ in calls if b'"ticket"' in request.content]
+    updates = [json.loads(request.content)["ticket"] for request, _ in calls if request.content[:9] == b'{"ticket"']
     assert updates
     for update in updates:
         assert set(update) - known == {"metadata"}
@@ -177,7 +239,7 @@ async def test_the_stand_ins_answers_have_the_documented_shape(spec: Spec, calls
     for request, response in calls:
         operation = spec.operation(request.method, request.url.path)
         documented = (operation or {}).get("responses", {}).get(str(response.status_code), {}).get("content")
-        if documented:
+        if documented and not request.url.path.endswith("/incremental/ticket_events"):
             spec.check(documented["application/json"]["schema"], without_nulls(response.json()))
 
 

@@ -184,6 +184,7 @@ async def test_mending_wakes_a_trigger_and_makes_the_one_that_is_gone(
     triggers = standin.api.subscriptions.triggers
     created, updated = triggers
     triggers[created]["active"] = False
+    triggers[created]["conditions"]["all"].append({"field": "status", "operator": "is_not", "value": "closed"})
     del triggers[updated]
     broken = await listed(adapter, made)
     assert broken.missing == ("trigger:created", "trigger:updated")
@@ -191,6 +192,7 @@ async def test_mending_wakes_a_trigger_and_makes_the_one_that_is_gone(
     assert (await listed(adapter, made)).missing == ()
     assert len(triggers) == 2
     assert triggers[created]["active"] is True
+    assert len(triggers[created]["conditions"]["all"]) == 2
 
 
 async def test_somebody_elses_trigger_is_none_of_ours(standin: ZendeskStandIn, adapter: ZendeskAdapter) -> None:

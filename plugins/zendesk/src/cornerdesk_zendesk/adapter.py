@@ -16,6 +16,7 @@ from cornerdesk import (
     Account,
     Adapter,
     ApiConflictError,
+    ApiRejectedError,
     Capability,
     Clock,
     CredentialsError,
@@ -154,6 +155,8 @@ class ZendeskAdapter(Adapter):
         user = await self._own_user()
         role = user.role or "unknown role"
         text = f"signed in to {self._client.api.host} as user {user.id} ({role})"
+        if user.role != "admin":
+            text += "; not an admin: Zendesk will tell neither history nor webhooks"
         if self.settings.api_token is not None:
             text += "; with an API token, which Zendesk ends on 30 April 2027: change to oauth"
         return text
@@ -254,7 +257,8 @@ class ZendeskAdapter(Adapter):
             changes["group_id"] = await self._group(team)
         if not changes:
             raise RejectedError("assign names neither an agent nor a team")
-        return await self._set(ticket_id, changes, marker)
+        hint = "an agent takes tickets of the groups that they are a member of, and of no other"
+        return await self._set(ticket_id, changes, marker, hint=hint)
 
     async def set_priority(self, ticket_id: str, priority: Priority, marker: str) -> Receipt:
         return await self._set(ticket_id, {"priority": priority.value}, marker)
@@ -262,7 +266,8 @@ class ZendeskAdapter(Adapter):
     async def set_status(self, ticket_id: str, status: Status, marker: str) -> Receipt:
         if status not in VENDOR_STATUSES:
             raise UnsupportedError(f"in Zendesk a ticket's status cannot be set to {status.value}")
-        return await self._set(ticket_id, {"status": VENDOR_STATUSES[status]}, marker)
+        hint = "to be solved, a ticket may need fields that its form requires" if status is Status.SOLVED else ""
+        return await self._set(ticket_id, {"status": VENDOR_STATUSES[status]}, marker, hint=hint)
 
     async def find_write(self, ticket_id: str, marker: str) -> Receipt | None:
         for audit in reversed(await self._client.audits(ticket_id)):
@@ -270,8 +275,13 @@ class ZendeskAdapter(Adapter):
                 return await self._receipt(audit, ticket_id)
         return None
 
-    async def _set(self, ticket_id: str, changes: Mapping[str, Any], marker: str) -> Receipt:
-        answer = await self._client.update(ticket_id, changes, marker, repeatable=True)
+    async def _set(self, ticket_id: str, changes: Mapping[str, Any], marker: str, *, hint: str = "") -> Receipt:
+        try:
+            answer = await self._client.update(ticket_id, changes, marker, repeatable=True)
+        except ApiRejectedError as error:
+            if error.status != 422 or not hint or "closed" in str(error):
+                raise
+            raise ApiRejectedError(f"{error}; {hint}", status=error.status, code=error.code) from None
         receipt = await self._receipt(answer.audit, ticket_id)
         return receipt.model_copy(update={"echoes": tuple(dict.fromkeys((*receipt.echoes, *_now(answer, changes))))})
 

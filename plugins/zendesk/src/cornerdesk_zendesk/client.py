@@ -25,7 +25,7 @@ from cornerdesk import (
 )
 from cornerdesk.wire import M, parse_answer, parse_part, read_id
 
-from cornerdesk_zendesk.limits import allowance_of
+from cornerdesk_zendesk.limits import TicketUpdates, allowance_of
 from cornerdesk_zendesk.schemas import (
     ApiTicket,
     Audit,
@@ -95,6 +95,7 @@ class ZendeskClient:
         self._source = source
         self._monotonic = monotonic
         self._names: dict[str, tuple[float, dict[str, str]]] = {}
+        self._updates = TicketUpdates(monotonic)
         self._people: dict[str, tuple[float, User]] = {}
         self._clients = [api(None)]
         self.tokens: OAuthTokens | None = None
@@ -238,7 +239,9 @@ class ZendeskClient:
     ) -> UpdateAnswer:
         """One update, hence one audit, which keeps the marker."""
         body = {"ticket": {**changes, "metadata": {MARKER: marker}}}
+        self._updates.check(ticket_id)
         answer = await self.api.request("PUT", ticket_path(ticket_id), json=body, repeatable=repeatable)
+        self._updates.told(ticket_id, answer.headers)
         return self.parse(UpdateAnswer, answer)
 
     async def change_tags(self, method: str, ticket: ApiTicket, tags: Iterable[str]) -> list[str]:
@@ -251,9 +254,11 @@ class ZendeskClient:
         """
         stamp = ticket.updated_at.strftime("%Y-%m-%dT%H:%M:%SZ") if ticket.updated_at else None
         safe = {"updated_stamp": stamp, "safe_update": True} if stamp else {}
+        self._updates.check(ticket.id)
         answer = await self.api.request(
             method, f"{ticket_path(ticket.id)}/tags", json={"tags": list(tags), **safe}, repeatable=True
         )
+        self._updates.told(ticket.id, answer.headers)
         return self.parse(TagsAnswer, answer).tags if answer.body.strip() else []
 
     # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────

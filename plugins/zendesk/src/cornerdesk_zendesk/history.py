@@ -144,10 +144,13 @@ class History:
         if not page.end_of_stream and end <= place.events:
             skipped.append(_stuck(place.events, page))
             end = place.events + 1
-        after = place.model_copy(update={"events": min(max(end, place.events), self._latest())})
-        if page.end_of_stream:
-            return _page(records, skipped, after.model_copy(update={"telling": "tickets", "recent": True}), end=True)
-        return _page(records, skipped, after)
+        # What is too new to be asked for is left to the next run, also where Zendesk's clock is ahead of ours.
+        latest = self._latest()
+        ended = page.end_of_stream or end > latest
+        after = place.model_copy(update={"events": min(max(end, place.events), latest)})
+        if ended:
+            after = after.model_copy(update={"telling": "tickets", "recent": True})
+        return _page(records, skipped, after, end=ended)
 
     async def _event_records(self, page: EventsExport) -> tuple[list[HistoryRecord], list[SkippedRecord]]:
         worth = (kept for row in page.ticket_events if (kept := without_noise(row)) is not None)

@@ -88,7 +88,10 @@ CHANNELS: dict[str, Channel] = {
         Channel.SOCIAL,
     ),
 }  # fmt: skip
-_VIA_IDS = {0: "web", 4: "email", 5: "api", 8: "rule", 17: "web"}  # where `channel` is an integer; higher ids unknown
+_VIA_IDS = {0: "web", 4: "email", 5: "api", 8: "rule", 9: "linked_problem", 10: "group_deletion", 11: "user_change",
+            12: "user_deletion", 13: "group_change", 14: "resource_push", 17: "web", 19: "merge", 20: "batch",
+            21: "recovered_from_suspended_tickets", 22: "automatic_solution_suggestions"}  # fmt: skip
+"""Where `channel` is an integer; higher ids are unknown."""
 
 SCORES = {
     "good": Score.GOOD,

@@ -413,6 +413,7 @@ class TriggerRow(Loose):
     id: Id
     title: str | None = None
     active: bool = True
+    conditions: Annotated[dict[str, Any], BeforeValidator(lambda value: value or {})] = {}
     actions: Annotated[list[TriggerAction], Listed] = []
 
 

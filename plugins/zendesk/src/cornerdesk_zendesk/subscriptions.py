@@ -182,11 +182,14 @@ class Subscriptions:
         for moment in missing_moments(webhook, found):
             asleep = [each for each in found if not each.active and tells(each, webhook.id) == moment]
             if asleep:
-                path = f"{TRIGGERS}/{asleep[0].id}"
-                # Zendesk replaces conditions and actions that an update names, and leaves alone what it does not.
-                await self._client.api.request("PUT", path, json={"trigger": {"active": True}}, repeatable=True)
+                await self._wake(asleep[0])
             else:
                 await self._make_trigger(webhook.id, moment)
+
+    async def _wake(self, trigger: TriggerRow) -> None:
+        """With what people made of its title and conditions, for an update has to name them all."""
+        whole = trigger.model_dump(include={"title", "conditions", "actions"}) | {"active": True}
+        await self._client.api.request("PUT", f"{TRIGGERS}/{trigger.id}", json={"trigger": whole}, repeatable=True)
 
     # ── pages ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
