@@ -43,6 +43,17 @@ def test_as_json_a_finding_is_a_line(cornerdesk: Run, account: Account) -> None:
     assert all(row["since"] for row in rows)
 
 
+def test_what_is_still_to_come_has_no_since(cornerdesk: Run, account: Account) -> None:
+    account.has()
+    account.line = "signed in; with an API token, which moody ends on 30 April 2027: change to oauth"
+    done = cornerdesk("doctor")
+    assert done.code == 1
+    assert done.out.splitlines()[0] == "support: credentials end"
+    online = cornerdesk("check", "--online")
+    assert online.code == 1
+    assert (online.out + online.err).count("signed in") == 1
+
+
 def test_what_is_mended_is_said_and_the_next_look_is_fine(cornerdesk: Run, account: Account) -> None:
     account.has(state=SubscriptionState.DISABLED)
     done = cornerdesk("doctor", "--repair")

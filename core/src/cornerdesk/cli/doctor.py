@@ -18,9 +18,12 @@ from cornerdesk.sources import open_adapters
 from cornerdesk.storage import Storage
 from cornerdesk.store import open_tables
 from cornerdesk.subscriptions.doctor import examine
-from cornerdesk.subscriptions.findings import Examination
+from cornerdesk.subscriptions.findings import Examination, Trouble
 from cornerdesk.subscriptions.record import remember
 from cornerdesk.subscriptions.repairing import repair
+
+_TO_COME = frozenset({Trouble.CREDENTIALS_END})
+"""What has not begun yet; when it was noticed says nothing."""
 
 
 @click.command(epilog=example("cornerdesk doctor support --repair"))
@@ -56,7 +59,7 @@ def show(examination: Examination) -> None:
         said = f" ({console.plain(examination.line)})" if examination.line else ""
         click.echo(f"{examination.source}: fine{said}")
     for finding in examination.findings:
-        since = f" since {console.when(finding.since)} UTC" if finding.since else ""
+        since = f" since {console.when(finding.since)} UTC" if finding.since and finding.what not in _TO_COME else ""
         what = finding.what.replace("_", " ")
         click.secho(
             f"{finding.source}: {what}{since}", fg="green" if finding.repaired else "red", color=console.colour()

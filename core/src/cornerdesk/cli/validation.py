@@ -112,7 +112,7 @@ async def _ask_vendors(configuration: Configuration) -> list[Examination]:
 
 def _say(examined: Examination) -> None:
     """What the vendor said is a result; what is wrong stands among the errors."""
-    if examined.line is not None:
+    if examined.line is not None and all(finding.detail != examined.line for finding in examined.findings):
         click.echo(f"{examined.source}: {console.plain(examined.line)}")
     for finding in examined.findings:
         text = f"{finding.source}: {console.plain(f'{finding.detail}; {finding.to_do}')}"
