@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cornerdesk import RejectedError
+from cornerdesk import HistoryRecord, RejectedError
+from cornerdesk.intake.told import checked_fields
+from cornerdesk.wire import parse
 from cornerdesk_zendesk.events import EVENTS
-from cornerdesk_zendesk.schemas import Detail, Happening
+from cornerdesk_zendesk.limits import allowance_of
+from cornerdesk_zendesk.recording import Names, event_record, read_rows, ticket_record, without_noise
+from cornerdesk_zendesk.records import FIELDS, read_record
+from cornerdesk_zendesk.schemas import Child, Detail, ExportedTicket, Happening, TicketEvent, User
 from cornerdesk_zendesk.testing import make_delivery
 from cornerdesk_zendesk.webhooks import delivery_key, read
 from hypothesis import HealthCheck, given, settings
@@ -91,3 +97,88 @@ def read_or_reject(body: bytes) -> None:
         written = fact.model_dump_json()  # it can be stored, too
         assert "\\u0000" not in written
         assert all(0 < len(key) < 500 for key in fact.keys)
+
+
+# ── history ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+USERS = st.dictionaries(st.sampled_from(["77", "5", "-1"]), shaped(User) | ANY, max_size=2) | ANY
+CHANGE = st.dictionaries(
+    st.sampled_from([*FIELDS, "tags", "custom_ticket_fields", "author_id", "body"]), ANY, max_size=4
+)
+CHILDREN = st.lists(
+    st.builds(
+        lambda kind, named, changed, before: {**kind, **named, **changed, "previous_value": before},
+        st.sampled_from(["Change", "Create", "Comment", "VoiceComment", "Notification", "?"]).map(
+            lambda kind: {"id": 9, "event_type": kind}
+        ),
+        shaped(Child),
+        CHANGE,
+        ANY,
+    )
+    | ANY,
+    max_size=3,
+)
+EVENT_ROWS = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": st.just(1) | ANY,
+        "ticket_id": st.just(5158) | ANY,
+        "created_at": st.just("2026-10-05T12:00:00Z") | ANY,
+        "timestamp": st.just(1791201600) | ANY,
+        "updater_id": ANY,
+        "via": ANY,
+        "child_events": CHILDREN | ANY,
+    },
+)
+TICKET_ROWS = st.builds(
+    lambda row, whole: {**whole, **row},
+    shaped(ExportedTicket),
+    st.just({"id": 5158, "updated_at": "2026-10-05T12:00:00Z"}) | st.just({}),
+)
+RECORDS = (
+    st.fixed_dictionaries({"ticket": TICKET_ROWS | ANY}, optional={"users": USERS, "organization": ANY, "titles": ANY})
+    | st.fixed_dictionaries({"event": EVENT_ROWS | ANY}, optional={"users": USERS, "groups": ANY, "titles": ANY})
+    | ANY
+)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(RECORDS)
+def test_any_record_is_read_or_rejected(data: object) -> None:
+    record = HistoryRecord(key="k", ticket_id="5158", body=json.dumps(data).encode())
+    try:
+        reading = read_record(record, PAGES)
+    except RejectedError:
+        return
+    assert bool(reading.facts) != bool(reading.ignored)
+    for fact in reading.facts:
+        checked_fields(fact)  # the core takes it
+        fact.model_dump_json()
+        assert all(0 < len(key) < 500 for key in fact.keys)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(TICKET_ROWS | EVENT_ROWS | st.dictionaries(st.text(max_size=5), ANY, max_size=3), max_size=4))
+def test_any_row_becomes_a_record_or_is_skipped_for_a_reason(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        tickets, skipped = read_rows([row], lambda each: parse(ExportedTicket, each), "ticket")
+        for kept, ticket in tickets:
+            record = ticket_record(kept, ticket, Names(), look=True)
+            read_or_reject_record(record)
+        worth = without_noise(row)
+        events, more = read_rows([worth] if worth is not None else [], lambda each: parse(TicketEvent, each), "event")
+        for kept, event in events:
+            read_or_reject_record(event_record(kept, event, Names()))
+        assert all(each.reason and each.key for each in (*skipped, *more))
+
+
+def read_or_reject_record(record: HistoryRecord) -> None:
+    with suppress(RejectedError):
+        read_record(record, PAGES)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.text(max_size=40), st.text(max_size=40), max_size=4))
+def test_any_headers_tell_of_a_limit_or_of_none(headers: dict[str, str]) -> None:
+    told = allowance_of(headers)
+    assert told is None or (told.limit >= 0 and told.resets > 0)
