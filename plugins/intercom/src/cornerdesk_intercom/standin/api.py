@@ -158,7 +158,7 @@ class IntercomApi(Api):
         pages: JSON = {"type": "pages", "page": 1, "per_page": size, "total_pages": -(-len(found) // size)}
         if page.next is not None:
             pages["next"] = {"per_page": size, "starting_after": str(page.next)}
-        return {"type": f"{name}.list", name: list(map(show, page.rows)), "total_count": len(found), "pages": pages}
+        return {"type": f"{name[:-1]}.list", name: list(map(show, page.rows)), "total_count": len(found), "pages": pages}
 
     async def _deleted(self, request: Request) -> JSON:
         params = request.query_params
@@ -169,7 +169,7 @@ class IntercomApi(Api):
             for deleted, at in rows[(number - 1) * size : number * size]
         ]
         pages = {"type": "pages", "page": number, "per_page": size, "total_pages": max(1, -(-len(rows) // size))}
-        return {"type": "conversations.list", "conversations": shown, "total_count": len(rows), "pages": pages}
+        return {"type": "conversation.list", "conversations": shown, "total_count": len(rows), "pages": pages}
 
     # ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
