@@ -253,3 +253,38 @@ async def test_what_we_wrote_ourselves_is_known_as_ours_in_history_too(company: 
     await company.read_history()
     (note,) = [event for event in await company.events() if event.message and event.message.text == "The CEO knows."]
     assert note.actor.kind is ActorKind.SELF
+
+
+async def test_triggers_alone_tell_what_was_said_and_changed_and_history_tells_it_no_second_time(
+    company: Company,
+) -> None:
+    ticket = company.desk.open_ticket("Export stops", "We will cancel.")
+    await company.hear_webhooks([company.desk.deliver_trigger(ticket, "created")])
+    company.later()
+    company.desk.comment(ticket, "Are you there?")
+    company.desk.change(ticket, status="pending", add_tags=["vip"])
+    await company.hear_webhooks([company.desk.deliver_trigger(ticket)])
+    by_triggers = {
+        f"ticket.created of {ticket}: We will cancel.": 1,
+        f"message.added of {ticket}: Are you there?": 1,
+        f"ticket.changed of {ticket}: status is pending": 1,
+        f"ticket.changed of {ticket}: tags is ['vip']": 1,
+    }
+    assert await company.told() == by_triggers
+    company.later(hours=1)
+    await company.read_history()
+    assert await company.told() == by_triggers
+
+
+async def test_what_zendesk_calls_spam_stays_spam_when_history_shows_it_deleted(company: Company) -> None:
+    ticket = company.desk.open_ticket("Buy!", "Cheap!")
+    await company.hear_webhooks()
+    company.later()
+    found = company.desk.desk.tickets[int(ticket)]
+    found.updated_at = company.clock.now()
+    await company.hear_webhooks([company.desk.deliver("ticket.marked_as_spam", ticket)])
+    found.status = "deleted"
+    company.later(hours=1)
+    summary = await company.read_history()
+    assert not [event for event in await company.events() if event.kind is EventKind.TICKET_DELETED]
+    assert (summary.events, summary.spam, summary.deleted) == (0, 1, 0)

@@ -13,6 +13,10 @@ Keys of facts, so that the same fact told by another delivery is one fact:
     trigger:<delivery>                            a trigger fired: look at the ticket
     event:<event>                                 beside each of them but the last: one event, told by two webhooks
 
+and beside those that history tells, too (`keys`), names that both give:
+
+    became:<ticket>:<field>:<value>:<four seconds>, rated:<ticket>:<what>, deleted:<ticket>:<updated_at>
+
 `ticket.created` brings the first message's words (`detail.description`) but not its id, so the fact's message is called
 `first:<ticket>` and `first_message` is true. A later `comment_added` tells the same message by its real id; it is the
 ticket's first when its id equals `TicketState.first_message.id`. So: a fact with `first_message`, or a message equal by
