@@ -158,7 +158,12 @@ class IntercomApi(Api):
         pages: JSON = {"type": "pages", "page": 1, "per_page": size, "total_pages": -(-len(found) // size)}
         if page.next is not None:
             pages["next"] = {"per_page": size, "starting_after": str(page.next)}
-        return {"type": f"{name[:-1]}.list", name: list(map(show, page.rows)), "total_count": len(found), "pages": pages}
+        return {
+            "type": f"{name[:-1]}.list",
+            name: list(map(show, page.rows)),
+            "total_count": len(found),
+            "pages": pages,
+        }
 
     async def _deleted(self, request: Request) -> JSON:
         params = request.query_params
