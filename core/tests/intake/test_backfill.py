@@ -544,3 +544,29 @@ async def test_the_counts_of_the_tables_are_right(past: World) -> None:
             for table in (tables.tickets, tables.events, tables.history_tickets)
         ]
     assert counts == [5, 10, 5]
+
+
+async def test_tickets_with_very_long_histories_are_settled_in_several_transactions(past: World) -> None:
+    long = [
+        past.past_ticket(str(number), messages=[past.message(f"{number}-{each}", at=each) for each in range(250)])
+        for number in range(3)
+    ]
+    tell(past, *long)
+    summary = await Bench(past).run()
+    assert (summary.events, summary.complete) == (750, True)
+
+
+async def test_more_facts_than_a_statement_takes_values_are_looked_up_in_several(
+    lone: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cornerdesk.intake.settling.LOOKED_UP_AT_ONCE", 3)
+    tell(lone, lone.past_ticket(messages=[lone.message(f"12-{each}", at=each) for each in range(20)]))
+    assert (await Bench(lone).run()).events == 20
+    tell(lone, lone.past_ticket(at=30, messages=[lone.message(f"12-{each}", at=each) for each in range(21)]))
+    lone.clock.advance(timedelta(hours=1))
+    assert (await Bench(lone).run()).events == 1
+
+
+async def test_the_same_words_said_twice_at_once_are_two_messages_where_the_vendor_shows_two(lone: World) -> None:
+    tell(lone, lone.past_ticket(messages=[lone.message("a", "Hello"), lone.message("b", "Hello", at=1)]))
+    assert (await Bench(lone).run()).events == 2

@@ -90,7 +90,8 @@ class JsonLines(Display):
     """One object for each piece of news."""
 
     def started(self, news: Started) -> None:
-        self._print("started", news.run, resumed=news.resumed, since=news.run.since)
+        since = news.run.since.isoformat() if news.run.since else None
+        self._print("started", news.run, resumed=news.resumed, since=since)
 
     def progressed(self, run: Run, pace: Pace) -> None:
         remaining = pace.remaining(run)

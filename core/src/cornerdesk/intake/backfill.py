@@ -37,6 +37,9 @@ DATABASE_TRIES = 10
 AT_ONCE = 200
 """Records in memory while they are processed."""
 
+BREATHING_AT_ONCE = 50
+"""Records between two breaths: as many as one transaction settles."""
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -110,6 +113,7 @@ class Backfill:
         self._clock = clock
         self._tell = tell
         self._breath = breath
+        self._at_once = BREATHING_AT_ONCE if breath else AT_ONCE
         self._sleep = sleep
         self._runs = HistoryRuns(storage, clock)
         self._pages = HistoryPages(storage, self._runs, clock)
@@ -200,7 +204,7 @@ class Backfill:
 
     async def _settle_stored(self) -> None:
         tries = 0
-        while ids := await self._patiently(partial(unread, self._storage, self._source, AT_ONCE)):
+        while ids := await self._patiently(partial(unread, self._storage, self._source, self._at_once)):
             failures = await self._patiently(partial(self._processor.process_now, ids, tries))
             tries = tries + 1 if failures else 0
             if failures:

@@ -201,13 +201,20 @@ class _Settlement:
         copy = self._copy
         if message.id == copy.first:
             return True
-        if first_key(copy.id) in self._seen or not self._near_creation(at, OPENING):
+        if first_key(copy.id) in self._seen or not self._near_creation(at, OPENING) or self._is_another(message):
             return False
         if copy.opening is not None:
             return copy.opening == _opening(message)
         # Nobody told the opening yet. An answer by machine comes as soon as a first message, so people only.
         unknown = created_key(copy.id) not in self._seen and copy.first is None
         return unknown and message.direction is Direction.INBOUND and is_person(message.author)
+
+    def _is_another(self, message: Message) -> bool:
+        """Whether the vendor shows this message beside the first: however alike they are, they are two."""
+        hydrated = self._around.hydrated
+        if hydrated is None or hydrated.first_message is None or hydrated.first_message.id == message.id:
+            return False
+        return any(each.id == message.id for each in hydrated.messages)
 
     def _near_creation(self, time: datetime, tolerance: timedelta) -> bool:
         created = self._copy.value("created_at")

@@ -24,7 +24,7 @@ _TICKET = Filter("ticket", "only this ticket, by its id or number")
 
 
 class DeliveryRow(BaseModel):
-    """One webhook request as it was stored; `events` is how many came of it."""
+    """One webhook request, or record of history, as it was stored; `events` is how many came of it."""
 
     id: str
     source: str
@@ -97,7 +97,7 @@ async def _move(tx: Transaction, ids: Sequence[str], values: dict[str, Any]) -> 
 def _deliveries() -> Listing:
     return Listing(
         name="deliveries",
-        about="webhook requests as they came in, and what became of each",
+        about="webhook requests and records of history as they came in, and what became of each",
         row=DeliveryRow,
         columns=("received_at", "id", "source", "state", "events", "ticket", "reason"),
         rows=_delivery_rows,

@@ -59,6 +59,9 @@ WAVE = 1.0
 AT_ONCE = 50
 """Deliveries in one transaction: more would keep others from the database, on SQLite the receiver, for too long."""
 
+FACTS_AT_ONCE = 300
+"""Facts in one transaction, for the same reason: a delivery has one or two, a record of history hundreds."""
+
 
 class Payload(BaseModel):
     """A job's payload, when it is not simply a list of ids: these were tried `retries` times already."""
@@ -435,5 +438,12 @@ def _without_failed(
 
 def _grouped(deliveries: Sequence[ReadDelivery]) -> list[list[ReadDelivery]]:
     """Groups for one transaction each, a ticket's deliveries side by side so that they share fetches and locks."""
-    ordered = sorted(deliveries, key=lambda one: (one.tickets[0], one.id))
-    return [ordered[start : start + AT_ONCE] for start in range(0, len(ordered), AT_ONCE)]
+    groups: list[list[ReadDelivery]] = []
+    facts = 0
+    for delivery in sorted(deliveries, key=lambda one: (one.tickets[0], one.id)):
+        facts += len(delivery.facts)
+        if not groups or len(groups[-1]) == AT_ONCE or facts > FACTS_AT_ONCE:
+            groups.append([])
+            facts = len(delivery.facts)
+        groups[-1].append(delivery)
+    return groups

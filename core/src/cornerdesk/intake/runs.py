@@ -18,6 +18,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import ColumnElement, and_, select, update
 
+from cornerdesk.cancellation import settled
 from cornerdesk.clock import Clock
 from cornerdesk.errors import RejectedError, RetryableError
 from cornerdesk.intake.leases import LEASE, RENEWED_EVERY, describe_holder, is_held, new_holder
@@ -121,7 +122,7 @@ class HistoryRuns:
             renewing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await renewing
-            await asyncio.shield(self._give_back(run))
+            await settled(self._give_back(run))
 
     async def change(self, run: Run, tx: Transaction | None = None, **values: Any) -> Run:
         """Write these columns.

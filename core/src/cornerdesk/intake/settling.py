@@ -7,9 +7,10 @@ the end of the transaction did not happen, so a crash at any point leaves either
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any, Protocol
 
 import structlog
@@ -47,6 +48,8 @@ TicketKey = tuple[str, str]
 """Source and ticket id."""
 
 KEY_LENGTH = 300
+LOOKED_UP_AT_ONCE = 5_000
+"""Keys in one statement: both databases take some 32,000 values at most, and a ticket's history may hold more."""
 
 
 class AccountMatch(Protocol):
@@ -332,9 +335,18 @@ async def _seen(
     seen: dict[str, set[str]] = {}
     table = tables.facts
     for source, keys in wanted.items():
-        found = await tx.rows(select(table.c.key).where(table.c.source == source, table.c.key.in_(list(keys))))
-        seen[source] = {keys[row["key"]] for row in found}
+        seen[source] = set()
+        for some in _batched(keys, LOOKED_UP_AT_ONCE):
+            found = await tx.rows(select(table.c.key).where(table.c.source == source, table.c.key.in_(some)))
+            seen[source].update(keys[row["key"]] for row in found)
     return seen
+
+
+def _batched(keys: Iterable[str], size: int) -> Iterator[list[str]]:
+    """As `itertools.batched` of Python 3.12."""
+    rest = iter(keys)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 def _short(key: str) -> str:
