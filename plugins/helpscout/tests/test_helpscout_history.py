@@ -230,7 +230,7 @@ async def test_facts_are_named_as_webhooks_name_them(
     }
     reading = adapter.read_history(await record_of(adapter, ticket))
     found = {key for fact in reading.facts if fact.kind is not None for key in fact.keys}
-    assert len(found) == 5
+    assert len({key for key in found if not key.startswith("said:")}) == 5
     assert found == told | {key for key in found if key.startswith("created:")}
     assert [fact.kind for fact in reading.facts] == [
         EventKind.TICKET_CREATED,

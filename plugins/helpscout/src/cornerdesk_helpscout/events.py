@@ -4,6 +4,7 @@ Names of facts, so that the same fact told by another delivery, or by the histor
 
     created:<conversation>                         the conversation exists; its first message comes with it
     message:<conversation>:<thread>                something was said
+    said:<thread>:<when>:<by whom>                 beside both: a merge moves threads into another conversation
     rating:<conversation>:<thread>:<what was said> the customer rated an answer; the history knows no rating's id
     merged:<conversation>, deleted:<conversation>  it is gone
     change:<conversation>:<delivery>               look what changed: bodies tell no old value (fact sheet 3.4)
@@ -50,6 +51,7 @@ from cornerdesk_helpscout.mapping import (
     map_rating,
     merged_conversation,
     message_of,
+    opening_of,
     told_ticket,
 )
 from cornerdesk_helpscout.mapping import actor_of as person_of
@@ -85,14 +87,19 @@ class _Told:
         """Whether the body brings every thread that was ever written."""
         return complete(self.conversation)
 
-    def fact(self, kind: EventKind | None, key: str, **more: Any) -> Fact:
+    @property
+    def opening(self) -> Thread | None:
+        """What it began with; None where the body does not bring every thread."""
+        return opening_of(self.conversation, self.conversation.parts.threads) if self.complete else None
+
+    def fact(self, kind: EventKind | None, keys: tuple[str, ...], **more: Any) -> Fact:
         told = told_ticket(self.conversation)
         whole = {"status", "subject", "customer"} <= told.keys()
         needs = (ACCOUNT if whole else EVERYTHING - {"message"}) | more.pop("needs", frozenset())
         more.setdefault("occurred_at", self.received_at)
         return Fact(
             kind=kind,
-            keys=(key,),
+            keys=keys,
             ticket_id=self.id,
             as_of=as_of(self.conversation),
             ticket=told,
@@ -101,14 +108,16 @@ class _Told:
             **more,
         )
 
-    def changed(self, *needs: str, **more: Any) -> Fact:
-        return self.fact(None, f"change:{self.id}:{self.delivery}", needs=frozenset(needs), **more)
-
     def look(self) -> Fact:
-        """What was said is to be found there: not before the state that is told, and not longer ago than a delivery
-        can take."""
+        """What changed, or was said, is to be found there: not before the state that is told, and not longer ago than a
+        delivery can take.
+
+        Also where the body brings a whole state: one action makes several deliveries, which come in any order, and
+        states of one second cannot be told apart (2.4). What the API shows afterwards is later than all of them.
+        """
         since = max(as_of(self.conversation) or self.received_at, self.received_at - LONGEST_DELAY)
-        return self.changed("message", occurred_at=min(since, self.received_at))
+        key = f"change:{self.id}:{self.delivery}"
+        return self.fact(None, (key,), needs=frozenset({"message"}), occurred_at=min(since, self.received_at))
 
     def is_recent(self, thread: Thread) -> bool:
         return thread.createdAt is not None and thread.createdAt > self.received_at - LONGEST_DELAY
@@ -155,12 +164,12 @@ def complete(conversation: Conversation) -> bool:
 
 
 def _created(told: _Told) -> Sequence[Fact]:
-    threads = [thread for thread in in_order(told.conversation.parts.threads) if is_message(thread)]
-    message = message_of(threads[0]) if threads and told.complete else None
+    opening = told.opening
+    message = message_of(opening) if opening is not None else None
     creator = person_of(told.conversation.createdBy)
     fact = told.fact(
         EventKind.TICKET_CREATED,
-        f"created:{told.id}",
+        created_keys(told.id, opening),
         occurred_at=told.conversation.createdAt or told.received_at,
         actor=message.author if message is not None and creator.id is None else creator,
         message=message,
@@ -173,7 +182,7 @@ def _created(told: _Told) -> Sequence[Fact]:
 def _said(direction: Direction) -> _Handler:
     def handle(told: _Told) -> Sequence[Fact]:
         threads = [thread for thread in in_order(told.conversation.parts.threads) if is_message(thread)]
-        opening = threads[0] if threads and told.complete else None
+        opening = told.opening
         fitting = [thread for thread in threads if direction_of(thread) is direction and thread.createdAt is not None]
         newest = max(enumerate(fitting), key=lambda each: (_time(each[1]), each[0]), default=(0, None))[1]
         if newest is None or not told.is_recent(newest):
@@ -197,7 +206,7 @@ def _time(thread: Thread) -> datetime:
 def _message(told: _Told, thread: Thread, *, first: bool) -> Fact:
     return told.fact(
         EventKind.MESSAGE_ADDED,
-        message_key(told.id, thread),
+        message_keys(told.conversation, thread, known=first or told.complete),
         occurred_at=_time(thread),
         actor=author_of(thread),
         message=message_of(thread),
@@ -205,13 +214,30 @@ def _message(told: _Told, thread: Thread, *, first: bool) -> Fact:
     )
 
 
-def message_key(conversation: str, thread: Thread) -> str:
-    """Thread ids may be unique within their conversation only (3.2)."""
-    return f"message:{conversation}:{thread.id}"
+def created_keys(conversation: str, opening: Thread | None) -> tuple[str, ...]:
+    return (f"created:{conversation}", *(_said_key(opening) if opening is not None else ()))
 
 
-def _changed(told: _Told) -> Sequence[Fact]:
-    return (told.changed(),)
+def message_keys(conversation: Conversation, thread: Thread, *, known: bool) -> tuple[str, ...]:
+    """Thread ids may be unique within their conversation only (3.2), so a thread that a merge moved is known by more.
+
+    Args:
+        known: whether this is known to be, or not to be, what the conversation began with. What may be that has no
+            name that its creation has, or the creation would be taken for told.
+    """
+    began = conversation.createdAt
+    own = not known and (began is None or thread.createdAt is None or thread.createdAt - began <= _BEGINNING)
+    return (f"message:{conversation.id}:{thread.id}", *(() if own else _said_key(thread)))
+
+
+_BEGINNING = timedelta(minutes=1)
+
+
+def _said_key(thread: Thread) -> tuple[str, ...]:
+    author = thread.createdBy.id if thread.createdBy is not None else None
+    if thread.createdAt is None or author is None:
+        return ()
+    return (f"said:{thread.id}:{thread.createdAt:%Y%m%dT%H%M%S}:{author}",)
 
 
 def _look(told: _Told) -> Sequence[Fact]:
@@ -372,18 +398,18 @@ _CREATIONS = frozenset({"convo.created", "convo.ai-answers.created"})
 EVENTS: Mapping[str, _Handler | str] = {
     "convo.created": _created,
     "convo.ai-answers.created": _created,
-    "convo.assigned": _changed,
-    "convo.status": _changed,
-    "convo.tags": _changed,
-    "convo.custom-fields": _changed,
-    "convo.moved": _changed,
+    "convo.assigned": _look,
+    "convo.status": _look,
+    "convo.tags": _look,
+    "convo.custom-fields": _look,
+    "convo.moved": _look,
     "convo.merged": _merged,
     "convo.deleted": _elsewhere,
     "convo.customer.reply.created": _said(Direction.INBOUND),
     "convo.agent.reply.created": _said(Direction.OUTBOUND),
     "convo.note.created": _said(Direction.INTERNAL),
     "convo.ai-answers-email.reply.created": _look,  # known by name only
-    "convo.ai-answers-email.resolution": _changed,  # the same
+    "convo.ai-answers-email.resolution": _look,  # the same
     "satisfaction.ratings": _elsewhere,
     "customer.created": _OF_CUSTOMER,
     "customer.updated": _OF_CUSTOMER,

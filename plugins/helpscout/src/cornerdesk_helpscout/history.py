@@ -38,9 +38,10 @@ from cornerdesk_helpscout.client import HelpScoutClient
 from cornerdesk_helpscout.events import (
     UNSENT,
     complete,
+    created_keys,
     deleted_fact,
     merged_facts,
-    message_key,
+    message_keys,
     rating_key,
 )
 from cornerdesk_helpscout.mapping import (
@@ -52,6 +53,7 @@ from cornerdesk_helpscout.mapping import (
     is_message,
     map_rating,
     message_of,
+    opening_of,
     state_of,
     told_ticket,
 )
@@ -262,32 +264,36 @@ def read_record(record: HistoryRecord) -> Reading:
 
 def _said(conversation: Conversation, threads: list[Thread], raw: JSON) -> Iterator[Fact]:
     said = list({thread.id: thread for thread in in_order(threads) if is_message(thread)}.values())
-    opening = said[0] if said else None
+    opening = opening_of(conversation, threads)
     began = conversation.createdAt or (opening.createdAt if opening else None)
     if began is None:
         return
-    author = author_of(opening) if opening else None
     yield Fact(
         kind=EventKind.TICKET_CREATED,
-        keys=(f"created:{conversation.id}",),
+        keys=created_keys(conversation.id, opening),
         ticket_id=conversation.id,
         occurred_at=began,
         ticket={"id": conversation.id, "created_at": began},
-        message=message_of(opening) if opening else None,
+        actor=author_of(opening) if opening is not None else actor_of(conversation.createdBy),
+        message=message_of(opening) if opening is not None else None,
         first_message=opening is not None,
         raw=raw,
-        **({"actor": author} if author else {}),
     )
-    for thread in said[1:]:
-        yield Fact(
-            kind=EventKind.MESSAGE_ADDED,
-            keys=(message_key(conversation.id, thread),),
-            ticket_id=conversation.id,
-            occurred_at=thread.createdAt or began,
-            actor=author_of(thread),
-            message=message_of(thread),
-            raw=raw,
-        )
+    for thread in said:
+        if opening is None or thread.id != opening.id:
+            yield _message(conversation, thread, thread.createdAt or began, raw)
+
+
+def _message(conversation: Conversation, thread: Thread, at: datetime, raw: JSON) -> Fact:
+    return Fact(
+        kind=EventKind.MESSAGE_ADDED,
+        keys=message_keys(conversation, thread, known=True),
+        ticket_id=conversation.id,
+        occurred_at=at,
+        actor=author_of(thread),
+        message=message_of(thread),
+        raw=raw,
+    )
 
 
 def _ratings(conversation: Conversation, threads: list[Thread], raw: JSON) -> Iterator[Fact]:

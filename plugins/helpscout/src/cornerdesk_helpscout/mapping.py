@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from cornerdesk import (
@@ -281,6 +281,17 @@ def messages_of(threads: Iterable[Thread]) -> list[Message]:
     return list({thread.id: message_of(thread) for thread in in_order(threads) if is_message(thread)}.values())
 
 
+def opening_of(conversation: Conversation, threads: Iterable[Thread]) -> Thread | None:
+    """The thread that the conversation began with, given all of them: what a merge brought in may be older."""
+    said = [thread for thread in in_order(threads) if is_message(thread)]
+    began = conversation.createdAt
+    own = [one for one in said if began is None or one.createdAt is None or one.createdAt > began - _SOON]
+    return next(iter(own or said), None)
+
+
+_SOON = timedelta(seconds=5)
+
+
 def waiting_since(messages: Sequence[Message], status: Status) -> datetime | None:
     """Since when the customer waits for us: the first of their messages after a person's last answer.
 
@@ -417,6 +428,7 @@ def state_of(
     time = as_of(conversation) or next((each.created_at for each in reversed(messages) if each.created_at), None)
     if time is None:
         raise RejectedError(f"conversation {conversation.id} has no time of any kind")
+    opening = opening_of(conversation, threads)
     ticket = ticket_of(
         conversation,
         customer=customer_of(conversation.primaryCustomer, customer),
@@ -426,7 +438,7 @@ def state_of(
     return TicketState(
         ticket=ticket,
         as_of=time,
-        first_message=messages[0] if messages else None,
+        first_message=message_of(opening) if opening is not None else None,
         messages=tuple(messages),
         people=people_of(conversation, threads),
     )

@@ -13,7 +13,8 @@ import re
 
 from cornerdesk import clean_text
 
-_REFERENCE = re.compile(r"\s*\[cornerdesk:[0-9a-f]{12}\]\s*\Z")
+_REFERENCE = re.compile(r"\[cornerdesk:[0-9a-f]{12}\]")
+_LENGTH = len("[cornerdesk:0123456789ab]")
 
 
 def reference_of(marker: str) -> str:
@@ -23,7 +24,8 @@ def reference_of(marker: str) -> str:
 
 def without_reference(text: str) -> str:
     """A note's text as it was given to us."""
-    return _REFERENCE.sub("", text)
+    end = text.rstrip()
+    return end[:-_LENGTH].rstrip() if _REFERENCE.fullmatch(end[-_LENGTH:]) else text
 
 
 def note_html(text: str, marker: str) -> str:
