@@ -40,6 +40,7 @@ async def test_a_refresh_token_is_used_up_once_and_what_it_gets_is_kept(
     first = standin.api.tokens.new()["refresh_token"]
     configure(tmp_path, standin, f", refresh_token: {first}")
     assert (await cornerdesk("database", "migrate"))[0] == 0
+    assert (await cornerdesk("webhooks", "register", "inbox"))[0] == 0
     for _ in range(2):
         code, said = await cornerdesk("check", "--online")
         assert (code, "signed in" in said) == (0, True)
