@@ -142,6 +142,8 @@ class History:
         end = page.end_time if page.end_time is not None else place.events
         records, skipped = await self._event_records(page)
         if not page.end_of_stream and end <= place.events:
+            if not page.ticket_events:
+                raise RetryableError("Zendesk's export of ticket events neither goes on nor says that it has ended")
             skipped.append(_stuck(place.events, page))
             end = place.events + 1
         # What is too new to be asked for is left to the next run, also where Zendesk's clock is ahead of ours.

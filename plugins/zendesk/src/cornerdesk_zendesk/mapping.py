@@ -146,6 +146,8 @@ def told_ticket(ticket_id: str, detail: Detail, pages: str) -> dict[str, Any]:
         told["subject"] = detail.subject
     if detail.status is not None:
         told["status"] = map_status(detail.status)
+        if told["status"] is Status.OTHER:  # of a known one the account may have a name of its own, which is not told
+            told["status_label"] = detail.status
     if "priority" in given:
         told |= {"priority": map_priority(detail.priority), "priority_label": detail.priority}
     if detail.via is not None:

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from datetime import datetime
 
 from cornerdesk import JSON
-from cornerdesk.testing.desk import Api
+from cornerdesk.testing.desk import Api, page_of
 from starlette.requests import Request
 from starlette.routing import Route
 
@@ -54,7 +54,7 @@ class Exports:
         start = _place(params["cursor"]) if "cursor" in params else (self._start(request), -1)
         told = sorted((self._generated(ticket), ticket.id) for ticket in self._desk.tickets.values())
         rows = [row for row in told if row > start and row[0] <= self._latest()]
-        page = rows[: min(int(params.get("per_page", self.most)), self.most)]
+        page = page_of(request, rows, 0, min(int(params.get("per_page", self.most)), self.most)).rows
         tickets = [self._desk.tickets[ticket_id] for _, ticket_id in page]
         answer: JSON = {
             "tickets": [self._show(ticket, generated) for (generated, _), ticket in zip(page, tickets, strict=True)],
@@ -62,7 +62,7 @@ class Exports:
             "after_url": "https://elsewhere.example.com/api/v2/incremental/tickets/cursor.json?cursor=x",
             "before_cursor": None,
             "before_url": None,
-            "end_of_stream": len(page) == len(rows),
+            "end_of_stream": len(page) == len(rows),  # an empty page is no end
         }
         return answer | self._beside(tickets, params.get("include", ""))
 
@@ -96,7 +96,7 @@ class Exports:
         rows = self._happened()
         start = self._start(request)
         first, last = (bisect_left(rows, (time, -1, {})) for time in (start, self._latest() + 1))
-        page = rows[first : min(first + self.most, last)]
+        page = page_of(request, rows[first:last], 0, self.most).rows
         ended = first + len(page) >= last
         end = page[-1][0] + ended if page else start
         return {
