@@ -9,7 +9,7 @@ from typing import Any
 
 from cornerdesk import HistoryRecord, Reading, RejectedError, Ticket
 from cornerdesk_helpscout.events import EVENTS
-from cornerdesk_helpscout.history import read_record
+from cornerdesk_helpscout.records import read_record
 from cornerdesk_helpscout.schemas import ApiRating, Conversation, Thread
 from cornerdesk_helpscout.testing import make_delivery
 from cornerdesk_helpscout.webhooks import delivery_key, read

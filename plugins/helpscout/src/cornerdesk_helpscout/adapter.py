@@ -41,9 +41,11 @@ from pydantic import SecretStr
 
 from cornerdesk_helpscout import subscriptions, webhooks
 from cornerdesk_helpscout.client import HelpScoutClient
-from cornerdesk_helpscout.history import History, read_record
-from cornerdesk_helpscout.mapping import VENDOR_STATUSES, map_status, name_of, same_tag, state_of, tags_of
+from cornerdesk_helpscout.history import History
+from cornerdesk_helpscout.mapping import VENDOR_STATUSES, map_status, same_tag, state_of, tags_of
 from cornerdesk_helpscout.notes import note_html, reference_of
+from cornerdesk_helpscout.people import name_of
+from cornerdesk_helpscout.records import read_record
 from cornerdesk_helpscout.schemas import ApiCustomer, ApiUser, Conversation, Organization, Thread
 from cornerdesk_helpscout.settings import HelpScoutSettings
 

@@ -1,13 +1,6 @@
 """Events that Help Scout tells of: the table of every known one, and the facts that each one is. Pure.
 
-Names of facts, so that the same fact told by another delivery, or by the history, is one fact:
-
-    created:<conversation>                         the conversation exists; its first message comes with it
-    message:<conversation>:<thread>                something was said
-    said:<thread>:<when>:<by whom>                 beside both: a merge moves threads into another conversation
-    rating:<conversation>:<thread>:<what was said> the customer rated an answer; the history knows no rating's id
-    merged:<conversation>, deleted:<conversation>  it is gone
-    change:<conversation>:<delivery>               look what changed: bodies tell no old value (fact sheet 3.4)
+How facts are named is told in `facts`.
 
 Which thread caused a delivery is not told, and how many threads a body brings, and in which order, is not documented
 (1.4). So of the threads of the kind that the event is about, the newest counts, with all that were written shortly
@@ -17,8 +10,6 @@ only old ones, the fact says "look at this ticket".
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,34 +19,27 @@ from cornerdesk import (
     JSON,
     Actor,
     ActorKind,
-    Change,
     Delivery,
     Direction,
     EventKind,
     Fact,
     Reading,
     RejectedError,
-    Status,
 )
 from cornerdesk.wire import parse
 
-from cornerdesk_helpscout.mapping import (
-    DRAFT,
-    LINE_ITEM,
-    PAGES,
-    as_of,
-    author_of,
-    direction_of,
-    in_order,
-    is_message,
-    map_rating,
-    merged_conversation,
-    message_of,
-    opening_of,
-    told_ticket,
+from cornerdesk_helpscout.facts import (
+    complete,
+    created_keys,
+    deleted_fact,
+    merged_facts,
+    message_keys,
+    rating_key,
 )
-from cornerdesk_helpscout.mapping import actor_of as person_of
+from cornerdesk_helpscout.mapping import DRAFT, PAGES, as_of, map_rating, told_ticket
+from cornerdesk_helpscout.people import actor_of
 from cornerdesk_helpscout.schemas import ApiRating, Conversation, OnlyId, Thread, id_in_address
+from cornerdesk_helpscout.threads import author_of, direction_of, in_order, is_message, message_of, opening_of
 
 ACCOUNT = frozenset({"account"})
 """What no body tells: the customer's company."""
@@ -154,19 +138,10 @@ def read_event(name: str, data: object, delivery: Delivery, key: str) -> Reading
 # ── conversations ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def complete(conversation: Conversation) -> bool:
-    """Whether every thread stands beside a conversation. Whether `threads` counts line items, too, is not documented,
-    so either count will do."""
-    threads = conversation.parts.threads
-    if conversation.threads is None:
-        return False
-    return conversation.threads in (len(threads), sum(map(is_message, threads)))
-
-
 def _created(told: _Told) -> Sequence[Fact]:
     opening = told.opening
     message = message_of(opening) if opening is not None else None
-    creator = person_of(told.conversation.createdBy)
+    creator = actor_of(told.conversation.createdBy)
     fact = told.fact(
         EventKind.TICKET_CREATED,
         created_keys(told.id, opening),
@@ -214,32 +189,6 @@ def _message(told: _Told, thread: Thread, *, first: bool) -> Fact:
     )
 
 
-def created_keys(conversation: str, opening: Thread | None) -> tuple[str, ...]:
-    return (f"created:{conversation}", *(_said_key(opening) if opening is not None else ()))
-
-
-def message_keys(conversation: Conversation, thread: Thread, *, known: bool) -> tuple[str, ...]:
-    """Thread ids may be unique within their conversation only (3.2), so a thread that a merge moved is known by more.
-
-    Args:
-        known: whether this is known to be, or not to be, what the conversation began with. What may be that has no
-            name that its creation has, or the creation would be taken for told.
-    """
-    began = conversation.createdAt
-    own = not known and (began is None or thread.createdAt is None or thread.createdAt - began <= _BEGINNING)
-    return (f"message:{conversation.id}:{thread.id}", *(() if own else _said_key(thread)))
-
-
-_BEGINNING = timedelta(minutes=1)
-
-
-def _said_key(thread: Thread) -> tuple[str, ...]:
-    author = thread.createdBy.id if thread.createdBy is not None else None
-    if thread.createdAt is None or author is None:
-        return ()
-    return (f"said:{thread.id}:{thread.createdAt:%Y%m%dT%H%M%S}:{author}",)
-
-
 def _look(told: _Told) -> Sequence[Fact]:
     return (told.look(),)
 
@@ -251,23 +200,6 @@ def _merged(told: _Told) -> Sequence[Fact]:
     return (*gone, told.look())
 
 
-def merged_facts(conversation: Conversation, threads: Sequence[Thread], raw: JSON) -> Iterator[Fact]:
-    """One fact for each conversation that line items say was merged into this one."""
-    for thread in threads:
-        gone = merged_conversation(thread, conversation.id) if thread.type == LINE_ITEM else None
-        if gone is not None and thread.createdAt is not None:
-            yield Fact(
-                kind=EventKind.TICKET_MERGED,
-                keys=(f"merged:{gone}",),
-                ticket_id=gone,
-                occurred_at=thread.createdAt,
-                ticket={"id": gone, "status": Status.CLOSED, "status_label": "merged"},
-                actor=author_of(thread),
-                changes={"merged_into": Change(after=conversation.id)},
-                raw=raw,
-            )
-
-
 # ── bodies that are no conversation ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -276,17 +208,6 @@ def _deleted(data: object, delivery: Delivery) -> Fact:
     if ticket_id is None:
         raise RejectedError("the field `id` is missing: the body names no conversation")
     return deleted_fact(ticket_id, delivery.received_at, data if isinstance(data, dict) else {})
-
-
-def deleted_fact(ticket_id: str, at: datetime, raw: JSON) -> Fact:
-    return Fact(
-        kind=EventKind.TICKET_DELETED,
-        keys=(f"deleted:{ticket_id}",),
-        ticket_id=ticket_id,
-        occurred_at=at,
-        ticket={"id": ticket_id, "status": Status.DELETED, "status_label": "deleted"},
-        raw=raw,
-    )
 
 
 def _rated(data: object, delivery: Delivery) -> Fact:
@@ -304,7 +225,7 @@ def _rated(data: object, delivery: Delivery) -> Fact:
     if rating.conversationNumber is not None:
         number = rating.conversationNumber
         told |= {"number": number, "url": f"{PAGES}{rating.conversationId}/{number}"}
-    actor = person_of(rating.customer)
+    actor = actor_of(rating.customer)
     return Fact(
         kind=EventKind.TICKET_RATED,
         keys=(rating_key(rating.conversationId, rating.threadId, rating.rating, rating.comments),),
@@ -316,13 +237,6 @@ def _rated(data: object, delivery: Delivery) -> Fact:
         needs=EVERYTHING - {"message"},
         raw=data,
     )
-
-
-def rating_key(conversation: str, thread: str | None, word: str | None, comment: str | None) -> str:
-    """By what was said, for a thread tells its rating without an id (3.2), and a rating may be changed."""
-    plain = re.sub(r"[\s_-]", "", word or "").lower()
-    digest = hashlib.sha256(f"{plain}\n{(comment or '').strip()}".encode("utf-8", "replace")).hexdigest()[:16]
-    return f"rating:{conversation}:{thread or ''}:{digest}"
 
 
 def is_whole(data: object) -> bool:
