@@ -11,6 +11,8 @@ from cornerdesk import (
     RejectedError,
     RetryableError,
     Status,
+    Subscription,
+    SubscriptionState,
     UnknownOutcomeError,
     UnsupportedError,
     clean_text,
@@ -334,3 +336,9 @@ async def test_a_person_is_told_how_to_make_the_subscription() -> None:
     ):
         assert part in str(told.value)
     assert "conversation.read," not in str(told.value)
+
+
+async def test_a_person_is_told_how_to_mend_it() -> None:
+    adapter = IntercomAdapter("chat", make_settings())
+    with pytest.raises(UnsupportedError, match="Set live"):
+        await adapter.repair_webhook(Subscription(id="1", url="x", state=SubscriptionState.SUSPENDED), "https://y")

@@ -25,6 +25,7 @@ from cornerdesk import (
     RetryableError,
     SourceSettings,
     Status,
+    Subscription,
     TicketState,
     UnsupportedError,
 )
@@ -152,6 +153,13 @@ class IntercomAdapter(Adapter):
 
     async def register_webhook(self, url: str) -> Registration:
         raise UnsupportedError(subscription_steps(url))
+
+    async def repair_webhook(self, subscription: Subscription, url: str) -> None:
+        raise UnsupportedError(
+            "Intercom has no API for subscriptions. In the Developer Hub, under your app's Webhooks, see that the"
+            f" endpoint is {url} and choose Set live: Intercom suspends a private app's subscription after seven days"
+            " of errors"
+        )
 
     # ── write-back ──────────────────────────────────────────────────────────────────────────────────────────────────
 
