@@ -28,6 +28,7 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     "schema": ("validation", "Print the JSON Schema of the configuration or of rules."),
     "database": ("database", "Make and inspect the tables."),
     "plugins": ("plugins", "List and check the plugins."),
+    "record": ("record", "Write a delivery as a fixture, without real people."),
     "new": ("new", "Write the project of an adapter to start from."),
 }
 """Commands by name: the module that holds each, imported when it is called, and a line for the overview."""

@@ -30,11 +30,10 @@ from cornerdesk.testing import (
     no_pause,
 )
 from cornerdesk.testing.plaindesk import client
-from cornerdesk.testing.plaindesk.adapter import PlainAdapter
 from cornerdesk.testing.plaindesk.settings import PlainSettings
 from cornerdesk.testing.plaindesk.testing import make_settings, signed_headers
 
-from .full import FullAdapter, FullStandIn, SigningInAdapter
+from .full import FullStandIn, SigningInAdapter
 
 FIXTURES = Path(__file__).parent / "fixtures"
 ENUMS = ("ticket.status", "ticket.priority", "ticket.channel")
@@ -49,7 +48,7 @@ def sample(name: str, kind: EventKind | None = None, **told: object) -> Sample:
 class Plaindesk(StandardTests):
     """The unbroken one."""
 
-    adapter: ClassVar[type[PlainAdapter]] = FullAdapter
+    adapter: ClassVar[type[SigningInAdapter]] = SigningInAdapter
     samples = (
         sample(
             "ticket_created",
@@ -135,13 +134,9 @@ class PlainWriting(Plaindesk, WriteBackTests): ...
 
 
 class PlainCredentials(Plaindesk, CredentialsTests):
-    """Of an adapter that signs in by OAuth."""
-
     renews = True
-    adapter = SigningInAdapter
 
     def make_rotating_adapter(self, bench: Bench) -> Adapter:
-        assert issubclass(self.adapter, SigningInAdapter)
         refresh = desk(bench).first_refresh
         return self.adapter("support", self.make_settings(bench.url), sleep=no_pause, refresh_token=refresh)
 
@@ -171,13 +166,6 @@ KIT: Mapping[str, type[Plaindesk]] = {
 }
 
 
-def classes_for(adapter: type[PlainAdapter]) -> dict[str, type[Plaindesk]]:
-    """The whole kit for an adapter, as classes that pytest collects. One that signs in otherwise is tested for that."""
-
-    def fits(tests: type[Plaindesk]) -> bool:
-        return tests is not PlainCredentials or issubclass(adapter, SigningInAdapter)
-
-    return {
-        f"Test{name}": type(f"Test{name}", (tests,), {"adapter": adapter} if fits(tests) else {})
-        for name, tests in KIT.items()
-    }
+def classes_for(adapter: type[SigningInAdapter]) -> dict[str, type[Plaindesk]]:
+    """The whole kit for an adapter, as classes that pytest collects."""
+    return {f"Test{name}": type(f"Test{name}", (tests,), {"adapter": adapter}) for name, tests in KIT.items()}

@@ -55,7 +55,7 @@ class FaultTests(StandardTests):
     async def test_half_an_answer_is_passing(self, bench: Bench) -> None:
         """The connection ends in the middle of an answer.
 
-        When it fails: see `test_a_broken_connection_is_passing`.
+        When it fails: make requests with `ApiClient`, which reads the whole answer or raises.
         """
         await self._ask_in_vain(bench, Fault.truncated(times=_ALWAYS))
 

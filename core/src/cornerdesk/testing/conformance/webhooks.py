@@ -148,7 +148,7 @@ class WebhookTests(StandardTests):
     def test_undeclared_signatures_are_not_checked(self) -> None:
         """An adapter that does refuse a changed body has signed webhooks, and should say so.
 
-        When it fails: declare `Capability.SIGNED_WEBHOOKS`.
+        When it fails: declare `Capability.SIGNED_WEBHOOKS`, or find out what else refuses the delivery.
         """
         if Capability.SIGNED_WEBHOOKS in self.declared:
             pytest.skip("signed_webhooks: declared")

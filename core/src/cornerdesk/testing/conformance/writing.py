@@ -208,7 +208,7 @@ class WriteBackTests(StandardTests):
     async def test_removing_tags_loses_nobody_elses(self, bench: Bench) -> None:
         """Somebody tags the ticket while we untag it: the new tag stays.
 
-        When it fails: see `test_adding_tags_loses_nobody_elses`.
+        When it fails: use the vendor's call that removes; else see `test_adding_tags_loses_nobody_elses`.
         """
         self.need(Capability.UNTAG)
         ticket = bench.open_ticket()
