@@ -230,6 +230,7 @@ async def test_a_ticket_is_told_by_both_searches_under_one_name(
     records = [record for page in await run(adapter) for record in page.records]
     assert len(records) == 4
     assert len({record.key for record in records}) == 2
+    assert [(record.parts, record.parts_counted) for record in records] == [(2, 2), (2, 2), (0, None), (0, None)]
 
 
 @pytest.mark.parametrize(

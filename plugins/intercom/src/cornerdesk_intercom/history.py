@@ -122,7 +122,7 @@ async def _search_page(client: IntercomClient, at: Cursor, kind: Kind) -> Histor
     found = await client.search(kind, _query(place), PAGE, place.after, background=True)
     rows, unreadable = _rows(found, kind)
     new = [row for row in rows if _name(row) not in place.told]
-    records, skipped = await _records(client, new)
+    records, skipped = await _records(client, new, kind)
     following, ended = _next(place, rows, found, int(client.clock.now().timestamp()))
     moved = {kind: following, "now": _AFTER[kind] if ended else kind, "done": at.done + len(new)}
     return HistoryPage(
@@ -212,7 +212,7 @@ def _next(place: Place, rows: Sequence[Row], found: Found, now: int) -> tuple[Pl
 
 
 async def _records(
-    client: IntercomClient, rows: Iterable[Row]
+    client: IntercomClient, rows: Iterable[Row], kind: Kind
 ) -> tuple[tuple[HistoryRecord, ...], tuple[SkippedRecord, ...]]:
     """What was deleted since it was found has no record: there is nothing to tell of it any more."""
     records, skipped = list[HistoryRecord](), list[SkippedRecord]()
@@ -220,10 +220,16 @@ async def _records(
         try:
             found = await gather(client, row.id, background=True)
             if found is not None:
-                records.append(record_of(row.id, found))
+                record = record_of(row.id, found)
+                records.append(_counted_before(record) if kind == "tickets" and found["conversation"] else record)
         except RejectedError as error:
             skipped.append(_skipped("conversation", {"id": row.id, "updated_at": _seconds(row)}, str(error)))
     return tuple(records), tuple(skipped)
+
+
+def _counted_before(record: HistoryRecord) -> HistoryRecord:
+    """A customer's ticket is found as a conversation, too (2.5): under the same key, and counted there."""
+    return record.model_copy(update={"parts": 0, "parts_counted": None})
 
 
 def record_of(ticket_id: str, found: JSON) -> HistoryRecord:
