@@ -7,15 +7,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cornerdesk import HistoryRecord, RejectedError
+from cornerdesk import Fact, HistoryRecord, RejectedError
 from cornerdesk.intake.told import checked_fields
 from cornerdesk.wire import parse
 from cornerdesk_zendesk.events import EVENTS
 from cornerdesk_zendesk.limits import allowance_of
 from cornerdesk_zendesk.recording import Names, event_record, read_rows, ticket_record, without_noise
-from cornerdesk_zendesk.records import FIELDS, read_record
+from cornerdesk_zendesk.records import read_record
 from cornerdesk_zendesk.schemas import Child, Detail, ExportedTicket, Happening, TicketEvent, User
 from cornerdesk_zendesk.testing import make_delivery
+from cornerdesk_zendesk.updates import FIELDS
 from cornerdesk_zendesk.webhooks import delivery_key, read
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -182,3 +183,66 @@ def read_or_reject_record(record: HistoryRecord) -> None:
 def test_any_headers_tell_of_a_limit_or_of_none(headers: dict[str, str]) -> None:
     told = allowance_of(headers)
     assert told is None or (told.limit >= 0 and told.resets > 0)
+
+
+WHOLE_TICKET = {
+    "id": 5158,
+    "created_at": "2026-10-05T12:00:00Z",
+    "updated_at": "2026-10-05T12:30:00Z",
+    "generated_timestamp": 1791201600,
+    "status": "closed",
+    "subject": "Export stops",
+    "description": "We will cancel.",
+    "tags": ["closed_by_merge"],
+    "requester_id": 77,
+    "satisfaction_rating": {"score": "bad", "comment": "Slow."},
+    "custom_fields": [{"id": 5, "value": "pro"}],
+}
+WHOLE_CHILDREN: list[dict[str, Any]] = [
+    {"id": 1, "event_type": "Comment", "author_id": 77, "body": "Hello", "public": True, "attachments": []},
+    {"id": 2, "event_type": "Change", "status": "open", "previous_value": "new"},
+    {"id": 3, "event_type": "Change", "custom_ticket_fields": {"5": "pro"}, "previous_value": None},
+    {"id": 4, "event_type": "Change", "tags": ["a"], "added_tags": ["a"], "previous_value": []},
+    {"id": 5, "type": "Change", "field_name": "group_id", "value": "3", "previous_value": None},
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(sorted(ExportedTicket.model_fields)), ANY)
+def test_one_field_of_a_ticket_gone_wrong_is_read_or_rejected(field: str, value: object) -> None:
+    row = {**WHOLE_TICKET, field: value}
+    users = {"77": {"id": 77, "role": "end-user", "email": "bo@example.com"}}
+    check_record({"ticket": row, "users": users, "titles": {"5": "Plan"}})
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(range(len(WHOLE_CHILDREN))),
+    st.sampled_from(
+        ["id", "type", "author_id", "body", "via", "value", "previous_value", "status", "tags", "field_name"]
+    ),
+    ANY,
+)
+def test_one_field_of_an_update_gone_wrong_is_read_or_rejected(child: int, field: str, value: object) -> None:
+    children = [dict(each) for each in WHOLE_CHILDREN]
+    children[child][field] = value
+    row = {"id": 9, "ticket_id": 5158, "timestamp": 1791201600, "updater_id": 77, "child_events": children}
+    check_record({"event": row, "groups": {"3": "Support"}, "titles": {"5": "Plan"}})
+
+
+def test_what_is_not_wrong_is_read() -> None:
+    assert len(check_record({"ticket": WHOLE_TICKET})) == 3
+    row = {"id": 9, "ticket_id": 5158, "timestamp": 1791201600, "child_events": WHOLE_CHILDREN}
+    assert len(check_record({"event": row})) == 5
+
+
+def check_record(data: object) -> tuple[Fact, ...]:
+    record = HistoryRecord(key="k", ticket_id="5158", body=json.dumps(data).encode())
+    try:
+        facts = read_record(record, PAGES).facts
+    except RejectedError:
+        return ()
+    for fact in facts:
+        checked_fields(fact)
+        assert "\\u0000" not in fact.model_copy(update={"raw": {}}).model_dump_json()
+    return facts

@@ -265,6 +265,8 @@ def _changed(field: str, convert: Callable[[Any], Any], *needs: str) -> _Handler
             change = Change(before=convert(event.previous), after=convert(event.current))
         except (TypeError, ValueError):
             raise RejectedError(f"the fields `event.current` and `event.previous` are no {field}") from None
+        if field == "status" and change.after is None:  # a status is never unset
+            return _compare(told)
         return _change(told, field, change, otherwise=_told_value(field, change.after), needs=frozenset(needs))
 
     return handle

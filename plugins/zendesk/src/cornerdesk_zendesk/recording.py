@@ -16,8 +16,8 @@ from cornerdesk.wire import read_id
 
 from cornerdesk_zendesk.events import SYSTEM
 from cornerdesk_zendesk.mapping import map_status
-from cornerdesk_zendesk.records import SAID
 from cornerdesk_zendesk.schemas import ExportedTicket, TicketEvent, User
+from cornerdesk_zendesk.updates import SAID
 
 NOISE = frozenset({"notification", "notificationwithccs", "externalnotification", "messagingnotification", "cc"})
 """Mail that Zendesk sent because of an update, with the whole text again: nothing that anybody said or changed."""
