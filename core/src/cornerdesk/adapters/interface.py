@@ -44,7 +44,7 @@ class Capability(StrEnum):
 
     about: str
 
-    def __new__(cls, value: str, about: str) -> Capability:
+    def __new__(cls, value: str, about: str = "") -> Capability:
         member = str.__new__(cls, value)
         member._value_ = value
         member.about = about
