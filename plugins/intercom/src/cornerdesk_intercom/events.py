@@ -1,94 +1,46 @@
 """Notifications that Intercom sends: the table of every known topic, and the facts that each tells. Pure.
 
 What happened is told by the parts in a delivery rather than by its topic: one action arrives under several topics with
-the same part. How facts are named is told in `webhooks`.
+the same part.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from cornerdesk import JSON, Actor, ActorKind, Change, EventKind, Fact, Message, Reading, Status
+from cornerdesk import JSON, ActorKind, Change, EventKind, Fact, Reading, Status
 from cornerdesk.wire import parse, read_id
 
+from cornerdesk_intercom.facts import (
+    ALWAYS,
+    EVERYTHING,
+    Told,
+    created_fact,
+    deleted_fact,
+    message_fact,
+    part_facts,
+    rating_facts,
+)
 from cornerdesk_intercom.legacy import is_legacy, modern
 from cornerdesk_intercom.mapping import (
-    CATEGORIES,
     actor_of,
     description_message,
     is_message,
-    map_rating,
-    message_of,
     source_message,
     told_conversation,
     told_ticket,
 )
 from cornerdesk_intercom.schemas import Conversation, Notification, Part, Rating, VendorTicket
 
-ALWAYS = frozenset({"customer", "account", "actor"})
-"""What no delivery tells: addresses of people, names of companies, teammates and teams."""
-
-EVERYTHING = ALWAYS | {"ticket", "fields"}
-
 LATELY = timedelta(seconds=10)
 """A ticket's delivery holds all its parts so far; those this close before it are what it is about (1.5)."""
 
-Handler = Callable[["Told"], list[Fact]]
-
-
-@dataclass(frozen=True)
-class Told:
-    """A notification, or a record of history, about one conversation or ticket, with what every fact made of it shares.
-
-    Attributes:
-        ticket_id: the conversation's or ticket's.
-        ticket: as far as told, by the names of `model.Ticket`.
-        at: when it was told.
-        told_as: the delivery's key.
-        raw, item: the delivery's JSON, and the part of it that is about the ticket.
-        as_of: the vendor's `updated_at` of the state told.
-        parts: those that were told.
-        first: the first message, where it was told.
-        needs: see `Fact.needs`.
-    """
-
-    ticket_id: str
-    ticket: dict[str, Any]
-    at: datetime
-    told_as: str
-    raw: JSON
-    item: JSON
-    as_of: datetime | None = None
-    parts: tuple[Part, ...] = ()
-    first: Message | None = None
-    rating: Rating | None = None
-    needs: frozenset[str] = EVERYTHING
-
-    def fact(self, kind: EventKind | None, *keys: str, part: Part | None = None, **more: Any) -> Fact:
-        """`ticket` is known better than what the delivery's state says."""
-        actor = more.pop("actor", None) or (actor_of(part.author) if part else Actor())
-        return Fact(
-            kind=kind,
-            keys=keys,
-            ticket_id=self.ticket_id,
-            occurred_at=(part.created_at if part else None) or self.at,
-            as_of=self.as_of,
-            ticket=self.ticket | more.pop("ticket", {}),
-            actor=actor,
-            needs=self.needs | more.pop("needs", frozenset()),
-            raw=self.raw,
-            **more,
-        )
-
-    def look(self, *, part: Part | None = None, needs: frozenset[str] = frozenset()) -> Fact:
-        """What nothing in the delivery says is found by comparing how the ticket looks now."""
-        key = f"part:{part.id}:look" if part else f"look:{self.told_as}"
-        return self.fact(None, key, part=part, needs=needs)
+Handler = Callable[[Told], list[Fact]]
 
 
 def read_notification(
@@ -166,27 +118,7 @@ def named_conversation(item: JSON) -> str | None:
     return None
 
 
-# ── messages and creation ───────────────────────────────────────────────────────────────────────────────────────────
-
-
-def message_key(message_id: str) -> str:
-    return f"message:{message_id}"
-
-
-def created_fact(told: Told, message: Message | None) -> Fact:
-    """The conversation or ticket exists. A conversation that becomes a ticket later was created before."""
-    author = message.author if message else None
-    keys = [f"created:{told.ticket_id}", *([message_key(message.id)] if message else [])]
-    created_at = told.ticket.get("created_at")
-    fact = told.fact(
-        EventKind.TICKET_CREATED, *keys, actor=author, message=message, first_message=True, needs=EVERYTHING
-    )
-    return fact.model_copy(update={"occurred_at": created_at}) if created_at else fact
-
-
-def message_fact(told: Told, part: Part) -> Fact:
-    message = message_of(part)
-    return told.fact(EventKind.MESSAGE_ADDED, message_key(part.id), part=part, message=message)
+# ── handlers ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _created(told: Told) -> list[Fact]:
@@ -199,9 +131,6 @@ def _ticket_created(told: Told) -> list[Fact]:
     return [created_fact(told, told.first)]
 
 
-# ── parts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def _happened(status: Status | None = None) -> Handler:
     """What a conversation's part says: in its deliveries there is the one that it is about, and no other.
 
@@ -210,7 +139,7 @@ def _happened(status: Status | None = None) -> Handler:
     """
 
     def handle(told: Told) -> list[Fact]:
-        facts = [fact for part in told.parts for fact in _facts_of(told, part)]
+        facts = [fact for part in told.parts for fact in part_facts(told, part)]
         says = status is Status.CLOSED or "status" in told.ticket
         if status is not None and says and not any("status" in fact.changes for fact in facts):
             facts.append(_became(told, status))
@@ -223,7 +152,7 @@ def _lately(about: Callable[[Part], bool]) -> Handler:
     """What a ticket's parts say: there are all, and those count that the topic is about and that are new."""
 
     def handle(told: Told) -> list[Fact]:
-        facts = [fact for part in _new_parts(told, about) for fact in _facts_of(told, part)]
+        facts = [fact for part in _new_parts(told, about) for fact in part_facts(told, part)]
         return facts or [told.look()]
 
     return handle
@@ -233,70 +162,6 @@ def _new_parts(told: Told, about: Callable[[Part], bool]) -> list[Part]:
     parts = sorted(filter(about, told.parts), key=lambda part: part.created_at or told.at)
     new = [part for part in parts if (part.created_at or told.at) >= told.at - LATELY]
     return new or parts[-1:]
-
-
-def _facts_of(told: Told, part: Part) -> Iterator[Fact]:
-    if is_message(part):
-        yield message_fact(told, part)
-    changes = _changes_of(told, part)
-    for field, change in changes.items():
-        after = {field: change.after} if field in ("status", "assignee") else {}
-        key = f"part:{part.id}:{field}"
-        yield told.fact(EventKind.TICKET_CHANGED, key, part=part, changes={field: change}, ticket=after)
-    if not changes and part.part_type in _COMPARED:
-        yield told.look(part=part, needs=frozenset({"ticket"}))
-
-
-def _changes_of(told: Told, part: Part) -> dict[str, Change]:
-    kind, changes = part.part_type or "", dict[str, Change]()
-    if kind in ("assignment", "assign_and_reopen", "default_assignment", "away_mode_assignment"):
-        changes |= _assignment(part)
-    if kind in ("open", "assign_and_reopen", "close", "snoozed"):
-        changes |= _state_change(told, kind)
-    if kind.startswith("ticket_state_updated"):
-        changes |= _ticket_state_change(told, part)
-    if kind == "priority_changed" and "priority" in told.ticket:
-        changes["priority"] = Change(after=told.ticket["priority"])
-    return changes
-
-
-def _assignment(part: Part) -> dict[str, Change]:
-    """A team is told by id, and ours has a name: that is found by comparing."""
-    given = part.assigned_to
-    if given is None or given.type == "team":
-        return {}
-    return {"assignee": Change(after={"id": given.id} if given.id else None)}
-
-
-def _state_change(told: Told, kind: str) -> dict[str, Change]:
-    """Whether a conversation is open says how a ticket stands only when it is closed."""
-    if kind == "close":
-        return {"status": Change(after=Status.CLOSED)}
-    if "status" not in told.ticket:
-        return {}
-    return {"status": Change(after=Status.PENDING if kind == "snoozed" else Status.OPEN)}
-
-
-def _ticket_state_change(told: Told, part: Part) -> dict[str, Change]:
-    """A ticket's first state part repeats its state (3.3), and is no change. The state of before is told, the status
-    of before is not: a closed ticket is closed in any state."""
-    if part.ticket_state is None or part.ticket_state == part.previous_ticket_state:
-        return {}
-    newest = all((other.created_at or told.at) <= (part.created_at or told.at) for other in told.parts)
-    after = told.ticket.get("status") if newest else None
-    return {"status": Change(after=after or CATEGORIES.get(part.ticket_state, Status.OTHER))}
-
-
-_COMPARED = frozenset(
-    (
-        "assignment", "assign_and_reopen", "default_assignment", "away_mode_assignment", "open", "snoozed",
-        "conversation_tags_updated", "title_changed",
-    )
-)  # fmt: skip
-"""Parts that change what they do not tell."""
-
-
-# ── the rest ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _became(told: Told, status: Status) -> Fact:
@@ -310,7 +175,7 @@ def _ticket_became(status: Status) -> Handler:
 
     def handle(told: Told) -> list[Fact]:
         new = _new_parts(told, lambda part: part.part_type == "close" or _is_state(part))
-        facts = [fact for part in new for fact in _facts_of(told, part)]
+        facts = [fact for part in new for fact in part_facts(told, part)]
         if any("status" in fact.changes and fact.changes["status"].after is status for fact in facts):
             return facts
         return [*facts, _became(told, status)]
@@ -333,19 +198,6 @@ def _tagged(told: Told) -> list[Fact]:
     return [told.fact(EventKind.TICKET_CHANGED, key, changes={"tags": Change(after=after)})]
 
 
-def rating_facts(told: Told) -> list[Fact]:
-    """Nothing while the customer was only asked."""
-    given = told.rating
-    if given is None or given.rating is None:
-        return []
-    asked = int(given.created_at.timestamp()) if given.created_at else 0
-    key = f"rating:{told.ticket_id}:{asked}:{given.rating}{':remark' if given.remark else ''}"
-    customer = told.ticket.get("customer") or {}
-    actor = Actor(kind=ActorKind.CUSTOMER, id=customer.get("id"))
-    fact = told.fact(EventKind.TICKET_RATED, key, rating=map_rating(given), actor=actor)
-    return [fact.model_copy(update={"occurred_at": given.updated_at}) if given.updated_at else fact]
-
-
 def _rated(told: Told) -> list[Fact]:
     """No genuine recording is known, of tickets least of all (section 7): the rating is looked for where it may be."""
     if told.rating is None:
@@ -355,11 +207,6 @@ def _rated(told: Told) -> list[Fact]:
             if isinstance(value, dict):
                 told = replace(told, rating=parse(Rating, value))
     return rating_facts(told) or [told.look()]
-
-
-def deleted_fact(told: Told) -> Fact:
-    told = replace(told, needs=frozenset())  # nobody can be asked any more
-    return told.fact(EventKind.TICKET_DELETED, f"deleted:{told.ticket_id}", ticket={"status": Status.DELETED})
 
 
 def _deleted(told: Told) -> list[Fact]:

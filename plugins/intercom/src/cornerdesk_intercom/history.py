@@ -37,7 +37,7 @@ from cornerdesk.wire import parse
 from pydantic import BaseModel, ConfigDict
 
 from cornerdesk_intercom.client import IntercomClient, Kind
-from cornerdesk_intercom.events import Told, created_fact, deleted_fact, message_fact, rating_facts
+from cornerdesk_intercom.facts import Told, created_fact, deleted_fact, message_fact, rating_facts
 from cornerdesk_intercom.hydration import Gathered, gather, read_gathered, whole
 from cornerdesk_intercom.mapping import first_message
 from cornerdesk_intercom.schemas import DeletedRow, Found, Row
