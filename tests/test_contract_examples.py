@@ -141,15 +141,21 @@ def book(company: Configuration, catalogue: Catalogue) -> RuleBook:
     return load_rules(company.rule_files, catalogue)
 
 
-def test_help_desks_without_an_adapter_are_the_only_problems(folder: Path, plugins: Plugins) -> None:
+def test_every_help_desk_of_the_promised_configuration_has_its_adapter(folder: Path, plugins: Plugins) -> None:
+    text = CONFIGURATION.replace("budget: {per_day: 3}}\n", MORE_PEOPLE)
+    company = read(folder, text, plugins)
+    adapters = {name: source.adapter for name, source in company.sources.items()}
+    assert adapters == {"support": "zendesk", "inbox": "helpscout", "chat": "intercom"}
+    shown = repr(company) + str(company.sources)
+    assert not any(secret in shown for secret in SECRETS.values() if len(secret) > 8)
+
+
+def test_a_help_desk_without_an_adapter_is_the_only_problem(folder: Path, plugins: Plugins) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        read(folder, CONFIGURATION, plugins)
+        read(folder, CONFIGURATION.replace("adapter: helpscout", "adapter: freshdesk"), plugins)
 
     said = [(problem.line, problem.column, problem.message) for problem in caught.value.problems]
-    assert said == [
-        (10, 20, 'there is no adapter "helpscout"'),
-        (11, 19, 'there is no adapter "intercom"'),
-    ]
+    assert said == [(10, 20, 'there is no adapter "freshdesk"')]
     assert not any(secret in str(caught.value) for secret in SECRETS.values() if len(secret) > 8)
 
 
