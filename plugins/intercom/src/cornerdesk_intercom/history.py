@@ -291,7 +291,7 @@ def read_record(record: HistoryRecord, pages: str) -> Reading:
         created_fact(told, told.first),
         *(message_fact(told, part) for part in all_of_it.said),
         *rating_facts(told),
-        told.fact(None, f"state:{told.ticket_id}:{int(state.as_of.timestamp())}"),
+        told.fact(None, f"state:{record.key}"),
     ]
     return Reading(facts=tuple(map(_complete, facts)), states=(state,))
 

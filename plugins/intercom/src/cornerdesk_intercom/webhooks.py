@@ -14,8 +14,7 @@ Keys of facts, so that the same fact told under another topic, or by history, is
     change:<id>:<field>:<time>    a field changed, and no part says by what
     rating:<id>:<asked>:<score>   with `:remark` once there is one, which customers add afterwards
     deleted:<id>
-    state:<id>:<time>             how history shows it, for everything that no part tells
-    part:<part>:look, look:<delivery>    something that no part tells: compare
+    part:<part>:look, look:<delivery>, state:<record>    something that no part tells: compare
 """
 
 from __future__ import annotations
