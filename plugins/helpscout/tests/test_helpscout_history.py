@@ -200,6 +200,15 @@ async def test_what_is_no_conversation_is_put_aside_with_the_reason(
     assert "createdAt" in page.skipped[0].reason
 
 
+async def test_what_help_scout_refuses_to_tell_of_one_holds_up_no_other(
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter, tickets: list[str]
+) -> None:
+    standin.faults.append(Fault(path="/v2/customers", status=400, body="{}", skip=1))
+    page = await adapter.fetch_history(None, None)
+    assert [record.ticket_id for record in page.records] == [tickets[0], tickets[2]]
+    assert "400" in page.skipped[0].reason
+
+
 # ── records ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import httpx
 import pytest
 from cornerdesk import CredentialsError, MemoryCredentials, RetryableError
 from cornerdesk_helpscout.adapter import HelpScoutAdapter
@@ -66,11 +67,20 @@ async def test_a_token_endpoint_that_is_away_is_asked_again_later(
         await adapter.check()
 
 
-async def test_the_token_request_is_a_form(standin: HelpScoutStandIn, adapter: HelpScoutAdapter) -> None:
+async def test_a_refusal_to_give_a_token_is_told_with_its_code(
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter
+) -> None:
     standin.faults.append(Fault(path="/v2/oauth2/token", status=400, body='{"error":"invalid_request"}'))
     with pytest.raises(CredentialsError, match="invalid_request"):
         await adapter.check()
-    await adapter.check()
+
+
+async def test_the_token_request_is_a_form_for_json_may_be_refused(standin: HelpScoutStandIn) -> None:
+    transport = httpx.ASGITransport(standin.app)
+    asked = {"grant_type": "client_credentials", "client_id": "a", "client_secret": "b"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://desk.example") as client:
+        assert (await client.post("/v2/oauth2/token", json=asked)).status_code == 401
+        assert (await client.post("/v2/oauth2/token", data=asked)).status_code == 200
 
 
 async def test_requests_too_many_are_asked_again_after_the_pause_that_help_scout_names(

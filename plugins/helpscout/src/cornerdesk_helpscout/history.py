@@ -139,8 +139,6 @@ class History:
             try:
                 records.append(await self._record(row))
             except RejectedError as error:
-                if isinstance(error, ApiRejectedError):
-                    raise
                 body = json.dumps(row).encode()
                 skipped.append(SkippedRecord(key=f"row:{_digest(row)}", body=body, reason=str(error)))
         return records, skipped
