@@ -102,6 +102,16 @@ class HelpScout(StandardTests):
             Told(EventKind.TICKET_MERGED, "2040600", fact="merged"),
             Told(None, TICKET, fact="took in"),
         ),
+        # The same reply in another state: what it tells is the same fact.
+        Sample(
+            "customer_reply_again",
+            (FIXTURES / "customer_reply.json")
+            .read_bytes()
+            .replace(b"Just now", b"31 min ago")
+            .replace(b'"tag":"beta"', b'"tag":"later"'),
+            (Told(EventKind.MESSAGE_ADDED, TICKET, text="Still broken.", fact="asked again"),),
+            {EVENT: "convo.customer.reply.created"},
+        ),
         sample("deleted", "convo.deleted", Told(EventKind.TICKET_DELETED, TICKET, fact="deleted")),
         sample("rating", "satisfaction.ratings", Told(EventKind.TICKET_RATED, TICKET, score=Score.BAD, fact="rated")),
         sample("customer_updated", "customer.updated"),
@@ -137,6 +147,11 @@ class TestMapping(HelpScout, MappingTests):
 class TestHydration(HelpScout, HydrationTests):
     never_told = ("priority", "type", "assignee")
     """A conversation that a team has is assigned to nobody else; own tests show it with an agent."""
+
+    def attach(self, bench: Bench, ticket: str, url: str) -> None:
+        file = {"id": 5, "filename": "export.log", "mimeType": "text/plain", "size": 812, "state": "valid"}
+        threads = helpscout(bench).desk.conversations[int(ticket)].threads
+        threads[-1].attachments.append(file | {"_links": {"data": {"href": url}}})
 
 
 class TestHistory(HelpScout, HistoryTests):

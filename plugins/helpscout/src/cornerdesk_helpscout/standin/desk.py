@@ -61,6 +61,7 @@ class Thread:
     state: str = "published"
     action: JSON = field(default_factory=lambda: {"type": "default", "associatedEntities": {}})
     rating: JSON | None = None
+    attachments: list[JSON] = field(default_factory=list)
 
 
 @dataclass
@@ -361,7 +362,7 @@ class Desk:
             "to": [],
             "cc": [],
             "bcc": [],
-            "_embedded": {"attachments": []},
+            "_embedded": {"attachments": thread.attachments},
             "_links": {},
         }
         if thread.type != "lineitem":
