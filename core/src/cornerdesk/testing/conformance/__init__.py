@@ -16,3 +16,8 @@
 A capability that is declared is tested, and one that is not has to be refused. Each test's docstring ends with what to
 look at when it fails. How to use it: docs/adapters.md.
 """
+
+import pytest
+
+_ROOMS = ("webhooks", "mapping", "hydration", "history", "writing", "credentials", "faults", "subscriptions")
+pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in _ROOMS))  # a failing test shows what it compared
