@@ -23,8 +23,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import structlog
-from cornerdesk import JSON, Clock, HistoryPage, HistoryRecord, RetryableError, SkippedRecord
-from cornerdesk.model import FrozenModel
+from cornerdesk import JSON, Clock, FrozenModel, HistoryPage, HistoryRecord, RetryableError, SkippedRecord
 from cornerdesk.wire import parse
 from pydantic import ValidationError
 

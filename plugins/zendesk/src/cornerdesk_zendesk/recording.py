@@ -10,8 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from cornerdesk import JSON, HistoryRecord, RejectedError, SkippedRecord, Status
-from cornerdesk.model import FrozenModel
+from cornerdesk import JSON, FrozenModel, HistoryRecord, RejectedError, SkippedRecord, Status
 from cornerdesk.wire import read_id
 
 from cornerdesk_zendesk.events import SYSTEM
