@@ -55,7 +55,7 @@ class Capability(StrEnum):
     RATINGS = "ratings", "ratings by customers"
     HYDRATION = "hydration", "what a webhook lacks is fetched"
     NOTE = "note", "add an internal note"
-    TAG = "tag", "add tags, losing nobody else's"
+    TAG = "tag", "add tags"
     UNTAG = "untag", "remove tags"
     ASSIGN = "assign", "assign to agents and teams"
     PRIORITY = "priority", "set the priority"
