@@ -48,7 +48,7 @@ def told(
             **more,
         }
     )
-    return ToldFact(delivery, fact, checked_fields(fact))
+    return ToldFact(delivery, fact, checked_fields(fact), START + timedelta(seconds=seconds + 0.2))
 
 
 LIFE = (

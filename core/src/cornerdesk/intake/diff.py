@@ -7,10 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 DIFFED = frozenset({"status", "priority", "subject", "type", "tags", "assignee", "team", "customer"})
 """Besides custom fields (`fields.NAME`)."""
+
+
+def is_compared(path: str) -> bool:
+    return path in DIFFED or path.startswith("fields.")
+
+
+def flattened(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """A ticket's fields, custom ones each under a name of its own."""
+    for field, value in fields.items():
+        if field == "fields":
+            for name, item in (value or {}).items():
+                yield f"fields.{name}", item
+        elif field != "id":
+            yield field, value
 
 
 def canonical(field: str, value: Any) -> Any:

@@ -126,6 +126,8 @@ class _Settlement:
             self._copy.opening = self._copy.opening or _opening(hydrated.first_message)
 
     def _take_state(self, told: ToldFact) -> None:
+        if changed := told.changed:
+            self._copy.merge(changed, told.as_of, told.changed_at)
         self._copy.merge(told.fields, told.as_of, told.fact.occurred_at, complete=tells_all(told))
 
     def _find_events(self, settled: Settled) -> None:

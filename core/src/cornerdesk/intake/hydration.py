@@ -93,7 +93,7 @@ class Hydrator:
         if Capability.HYDRATION not in self._adapters[source].capabilities:
             return False
         fact = told.fact
-        fresh = row is not None and row["complete"] and not _older(row["as_of"], told.as_of)
+        fresh = row is not None and row["complete"] and not _older(row["as_of"], told.wanted)
         if fact.needs - {"message", "actor"} and not fresh:
             return True
         # A fact that brings messages needs the ticket itself: what was said is not in our row. The cache spares most.

@@ -6,10 +6,12 @@ first message is known", "this field became this".
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from cornerdesk.adapters.interface import TicketState
-from cornerdesk.intake.diff import change_key
+from cornerdesk.intake.diff import change_key, flattened, is_compared
 from cornerdesk.intake.told import ToldFact, brings_messages
-from cornerdesk.model import Change, Message
+from cornerdesk.model import JSON, Change, EventKind, Message
 
 
 def keys_of(told: ToldFact, hydrated: TicketState | None) -> list[str]:
@@ -21,7 +23,20 @@ def keys_of(told: ToldFact, hydrated: TicketState | None) -> list[str]:
     if hydrated is not None and brings_messages(fact):
         keys += [message_key(fact.ticket_id, message) for message in hydrated.messages]
     keys += [told_change_key(told, name, change) for name, change in fact.changes.items()]
+    if not fact.changes and fact.kind in (None, EventKind.TICKET_CHANGED):
+        keys += _found_change_keys(fact.ticket_id, told.fields, told.as_of)
+        if hydrated is not None:
+            keys += _found_change_keys(fact.ticket_id, hydrated.ticket.model_dump(mode="json"), hydrated.as_of)
     return keys
+
+
+def _found_change_keys(ticket: str, fields: JSON, as_of: datetime) -> list[str]:
+    """Of every change that could be found when a ticket that looks like this is compared with ours."""
+    return [
+        change_key(ticket, path, value, as_of.isoformat(timespec="microseconds"))
+        for path, value in flattened(fields)
+        if is_compared(path)
+    ]
 
 
 def created_key(ticket: str) -> str:

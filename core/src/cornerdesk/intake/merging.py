@@ -1,20 +1,21 @@
 """Our copy of a ticket, put together from everything that was told of it, in whatever order it came.
 
 Pure. Every value carries a stamp: the vendor's `updated_at` of the state it was told in, then when that was told. A
-value never gives way to one with an older stamp, so any order of the same tellings ends in the same ticket. What is
+value never gives way to one with an older stamp, so any order of the same tellings ends in the same ticket. What a
+delivery is about is merged with its own, finer time (`ToldFact.changed_at`): the rest of it may be older. What is
 said once and not as state (who waits since when, how many messages) is kept so that it, too, does not depend on order.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import Field
 
-from cornerdesk.intake.diff import DIFFED, same_value
+from cornerdesk.intake.diff import flattened, is_compared, same_value
 from cornerdesk.model import JSON, ActorKind, Direction, FrozenModel, Message, Status, Ticket
 
 COMPLETE = "*"
@@ -92,7 +93,7 @@ class TicketCopy:
         """Take over what is newer than what is known. `fields` is JSON, by the names of `model.Ticket`."""
         stamp = stamp_of(as_of, told_at)
         newest = complete and stamp >= self._stamps.get(COMPLETE, "")
-        for path, value in _flattened(fields):
+        for path, value in flattened(fields):
             self._take(path, value, stamp)
         if newest:
             self._forget_what_is_no_more(fields, stamp)
@@ -140,7 +141,7 @@ class TicketCopy:
     def fields(self, told: Mapping[str, Any] | None = None) -> JSON:
         """The ticket's fields, with what one delivery told laid over them."""
         fields: JSON = {**self.state, "id": self.id}
-        for path, value in _flattened(told or {}):
+        for path, value in flattened(told or {}):
             if path.startswith("fields."):
                 fields["fields"] = {**fields.get("fields", {}), path.removeprefix("fields."): value}
             elif path not in COUNTED:
@@ -192,7 +193,7 @@ class TicketCopy:
 
     def _note_untold(self, path: str, before: Any, value: Any, known: str) -> None:
         """Learning what was never told is not a change; going back to what was told last is none either."""
-        if not known or not (path in DIFFED or path.startswith("fields.")):
+        if not known or not is_compared(path):
             return
         if not same_value(path, before, value):
             self._untold.setdefault(path, before)
@@ -217,15 +218,6 @@ class TicketCopy:
 
     def _waiting_since(self) -> str | None:
         return min(self._open_inbound(), default=None)
-
-
-def _flattened(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for field, value in fields.items():
-        if field == "fields":
-            for name, item in (value or {}).items():
-                yield f"fields.{name}", item
-        elif field != "id":
-            yield field, value
 
 
 def _joined(winner: Any, other: Any) -> Any:

@@ -57,7 +57,7 @@ def read(row: Mapping[str, Any], adapters: Mapping[str, Adapter]) -> ReadDeliver
         return ReadDelivery(**known, state=DEAD, reason=f"source {row['source']!r} is not configured (any more)")
     try:
         reading = _reading(row, adapter)
-        facts = tuple(ToldFact(row["id"], fact, checked_fields(fact)) for fact in reading.facts)
+        facts = tuple(ToldFact(row["id"], fact, checked_fields(fact), row["received_at"]) for fact in reading.facts)
     except (RejectedError, UnsupportedError) as error:
         return ReadDelivery(**known, state=DEAD, reason=str(error))
     except ValidationError as error:
