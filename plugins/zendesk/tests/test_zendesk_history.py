@@ -220,6 +220,15 @@ async def test_a_rating_is_told_and_an_offer_is_none(account: Account) -> None:
     assert (rated.ticket_id, rated.rating.score, rated.rating.comment) == (ticket, Score.BAD, "Slow.")
 
 
+async def test_a_rating_on_a_scale_keeps_back_no_ticket(account: Account) -> None:
+    row = {"id": 5, "updated_at": "2026-10-05T11:00:00Z", "satisfaction_rating": {"score": 5, "comment": "Fast"}}
+    account.seen.answers = [answer(tickets=[row], after_cursor="x", end_of_stream=True)]
+    page = await account.adapter.fetch_history(None, None)
+    (rated,) = of(account.read(page), EventKind.TICKET_RATED)
+    assert rated.rating is not None
+    assert (rated.rating.score, rated.rating.label) == (Score.GOOD, "5")
+
+
 async def test_every_comment_is_counted_against_what_zendesk_counts(account: Account) -> None:
     ticket = opened(account)
     for _ in range(3):
@@ -240,6 +249,14 @@ async def test_mail_that_zendesk_sent_and_places_that_people_wrote_from_are_not_
 
 
 # ── going on ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_of_people_beside_tickets_nothing_is_kept_that_nobody_reads(account: Account) -> None:
+    row = {"id": 5, "requester_id": 9, "updated_at": "2026-10-05T11:00:00Z"}
+    person = {"id": 9, "name": "Kim Larsen", "notes": "pays late", "photo": {"content_url": "https://x.example.com"}}
+    account.seen.answers = [answer(tickets=[row], users=[person], after_cursor="x", end_of_stream=True)]
+    page = await account.adapter.fetch_history(None, None)
+    assert json.loads(page.records[0].body)["users"] == {"9": {"id": 9, "name": "Kim Larsen"}}
 
 
 async def test_a_run_goes_through_all_pages_of_both_exports(account: Account) -> None:
@@ -389,6 +406,15 @@ async def test_an_export_that_neither_goes_on_nor_ends_is_not_asked_for_ever(
     place = json.dumps({"telling": "tickets", "since": 1, "tickets": "same", "events": 1})
     account.seen.answers = [answer(tickets=[], end_of_stream=False, **more)]
     with pytest.raises(RetryableError, match="neither where to go on nor that it has ended"):
+        await account.adapter.fetch_history(None, place)
+
+
+async def test_events_without_a_word_of_where_they_go_on_are_asked_for_again(account: Account) -> None:
+    """And no second is claimed to hold too much."""
+    place = json.dumps({"telling": "events", "since": 1, "events": 1})
+    row = {"id": 7, "ticket_id": 5, "child_events": []}
+    account.seen.answers = [answer(ticket_events=[row], end_time=None, end_of_stream=False)]
+    with pytest.raises(RetryableError, match="neither goes on nor says that it has ended"):
         await account.adapter.fetch_history(None, place)
 
 

@@ -16,6 +16,8 @@ from cornerdesk import (
     Status,
 )
 from cornerdesk_zendesk.adapter import ZendeskAdapter
+from cornerdesk_zendesk.mapping import message_of
+from cornerdesk_zendesk.schemas import Comment
 from cornerdesk_zendesk.standin import Fault, ZendeskStandIn
 
 
@@ -138,6 +140,33 @@ async def test_a_new_fields_title_is_found_at_the_next_reading(
     assert (await adapter.fetch_ticket(ticket_id)).ticket.fields["Region"] == "north"
 
 
+async def test_any_title_that_is_unknown_is_looked_for_not_only_the_last(
+    standin: ZendeskStandIn, connect: Callable[..., ZendeskAdapter]
+) -> None:
+    time = [0.0]
+    adapter = connect()
+    adapter._client._monotonic = lambda: time[0]
+    ticket_id = opened(standin)
+    await adapter.fetch_ticket(ticket_id)
+    standin.change(ticket_id, fields={"Region": "north"})
+    fields = standin.desk.fields
+    standin.desk.fields = dict(reversed(fields.items()))
+    time[0] = 31
+    assert (await adapter.fetch_ticket(ticket_id)).ticket.fields["Region"] == "north"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ({"body": "Plain words.", "plain_body": "Plain&nbsp;words."}, "Plain words."),
+        ({"body": "", "plain_body": "Plain&nbsp;words."}, "Plain words."),
+        ({"body": None, "html_body": "<p>Plain</p><p>words.</p>"}, "Plain\nwords."),
+    ],
+)
+def test_a_comments_words_are_found_wherever_they_stand(words: dict[str, str], text: str) -> None:
+    assert message_of(Comment.model_validate({"id": 1, **words}), {}).text == text
+
+
 async def test_a_status_of_the_accounts_own_is_its_label(standin: ZendeskStandIn, adapter: ZendeskAdapter) -> None:
     ticket_id = opened(standin)
     standin.api.custom_statuses = {360777: "Waiting for parts"}
@@ -194,5 +223,6 @@ async def test_a_ticket_whose_comments_and_people_we_may_not_list_is_fetched_all
     ]
     state = await adapter.fetch_ticket(ticket_id)
     assert state.first_message is None
+    assert state.ticket.message_count is None
     assert state.ticket.customer is not None
     assert state.ticket.customer.email == "bo@example.com"

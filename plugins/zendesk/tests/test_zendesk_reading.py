@@ -80,6 +80,29 @@ def test_what_is_not_told_is_not_made_up() -> None:
     assert "tags" not in only_fact(event("ticket.status_changed", {"current": "OPEN"}, tags=None)).ticket
 
 
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("HOLD", Status.ON_HOLD),
+        ("pending", Status.PENDING),
+        ("ARCHIVED", Status.CLOSED),
+        ("SCRUBBED", Status.DELETED),
+        ("DELETED", Status.DELETED),
+        ("INVENTED", Status.OTHER),
+    ],
+)
+def test_a_status_is_known_in_any_case_and_an_unknown_one_keeps_its_word(word: str, status: Status) -> None:
+    told = only_fact(event("ticket.tags_changed", status=word)).ticket
+    assert (told["status"], told.get("status_label")) == (status, "invented" if status is Status.OTHER else None)
+
+
+@pytest.mark.parametrize("part", ["event", "detail"])
+def test_a_part_that_is_null_tells_nothing(part: str) -> None:
+    body = json.loads(read_fixture("ticket_created"))
+    fact = only_fact(json.dumps(body | {part: None}).encode())
+    assert (fact.kind, fact.ticket_id) == (EventKind.TICKET_CREATED, "5158")
+
+
 def test_unset_is_written_in_several_ways() -> None:
     told = only_fact(event("ticket.created", assignee_id="0", organization_id="", priority="")).ticket
     assert told["assignee"] is None

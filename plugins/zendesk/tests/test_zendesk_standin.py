@@ -14,8 +14,13 @@ from cornerdesk import Delivery, Direction, EventKind, Priority, Status, Unsuppo
 from cornerdesk_zendesk.adapter import ZendeskAdapter
 from cornerdesk_zendesk.settings import ZendeskSettings
 from cornerdesk_zendesk.standin import Credentials, ZendeskStandIn
-from cornerdesk_zendesk.testing import SECRET, make_settings
+from cornerdesk_zendesk.testing import NOW, SECRET, make_settings
 from cornerdesk_zendesk.webhooks import INVOCATION
+
+
+class StillClock:
+    def now(self) -> datetime:
+        return NOW
 
 
 class Receiver:
@@ -186,6 +191,17 @@ async def test_too_many_requests_are_turned_away() -> None:
     async with httpx.AsyncClient(transport=transport, base_url="http://desk.example", headers=headers) as http:
         statuses = [(await http.get("/api/v2/groups")).status_code for _ in range(3)]
     assert 429 in statuses
+
+
+async def test_its_exports_refuse_the_last_sixty_seconds_to_the_second() -> None:
+    standin = ZendeskStandIn(clock=StillClock())
+    headers = {"authorization": f"Bearer {standin.api.new_token()['access_token']}"}
+    transport = httpx.ASGITransport(standin.app)
+    now = int(NOW.timestamp())
+    async with httpx.AsyncClient(transport=transport, base_url="http://desk.example", headers=headers) as http:
+        for path, back, status in (("tickets/cursor", 60, 400), ("ticket_events", 60, 400), ("ticket_events", 61, 200)):
+            answer = await http.get(f"/api/v2/incremental/{path}", params={"start_time": now - back})
+            assert answer.status_code == status
 
 
 async def test_it_is_driven_from_another_process() -> None:

@@ -176,6 +176,28 @@ async def test_mending_switches_it_on_points_it_here_and_adds_what_it_lacks(
     assert len(standin.api.subscriptions.webhooks) == 1
 
 
+@pytest.mark.parametrize("domains", [{"ticket"}, {"ticket", "messaging_ticket"}])
+async def test_mending_adds_every_event_that_the_account_offers(
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, domains: set[str]
+) -> None:
+    standin.api.subscriptions.offered = domains
+    made = await adapter.register_webhook(URL)
+    webhook = standin.api.subscriptions.webhooks[made.id]
+    webhook["subscriptions"] = ["zen:event-type:ticket.created"]
+    await adapter.repair_webhook(await listed(adapter, made), URL)
+    chats = "zen:event-type:messaging_ticket.message_added" in webhook["subscriptions"]
+    assert chats is ("messaging_ticket" in domains)
+    assert (await listed(adapter, made)).missing == ()
+
+
+async def test_a_list_that_goes_round_in_circles_is_left(standin: ZendeskStandIn, adapter: ZendeskAdapter) -> None:
+    told = '{"webhooks": [], "meta": {"has_more": true, "after_cursor": "same"}}'
+    fault = Fault(method="GET", path="/webhooks", status=200, body=told, times=99)
+    standin.faults.append(fault)
+    assert await adapter.list_webhooks() == ()
+    assert fault.times == 99 - 2
+
+
 async def test_mending_wakes_a_trigger_and_makes_the_one_that_is_gone(
     standin: ZendeskStandIn, adapter: ZendeskAdapter
 ) -> None:

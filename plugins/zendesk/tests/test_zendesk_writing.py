@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import structlog
 from cornerdesk import (
     ApiRejectedError,
     CredentialsError,
@@ -66,6 +67,41 @@ async def test_a_note_of_unknown_outcome_is_looked_up_and_never_repeated(
     if found is not None:
         assert found.id == str(standin.desk.tickets[int(ticket)].comments[-1]["id"])
     assert await adapter.find_write(ticket, "m-2") is None
+
+
+async def test_where_zendesk_keeps_no_marker_nobody_claims_that_a_note_was_not_written(
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str
+) -> None:
+    audit = '{"id": 7, "events": [{"id": 8, "type": "Comment"}], "metadata": {"system": {}}}'
+    told = f'{{"ticket": {{"id": {ticket}}}, "audit": {audit}}}'
+    assert await adapter.find_write(ticket, "m-1") is None
+    standin.faults.append(Fault("status_after", method="PUT", status=200, body=told, content_type="application/json"))
+    assert (await adapter.add_note(ticket, "The CEO knows.", "m-1")).id == "8"
+    with pytest.raises(UnsupportedError, match=f"does not keep .* see on ticket {ticket}"):
+        await adapter.find_write(ticket, "m-2")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(404, ""), (422, "<html>We will cancel.</html>"), (400, "We will cancel.")]
+)
+async def test_a_refusal_need_not_be_json_and_is_told_without_its_words(
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str, status: int, body: str
+) -> None:
+    standin.faults.append(Fault(method="PUT", status=status, body=body))
+    with pytest.raises(ApiRejectedError, match=f": {status}$"):
+        await adapter.add_note(ticket, "The CEO knows.", "m-1")
+
+
+async def test_keys_that_zendesk_ignores_are_logged(
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str
+) -> None:
+    warned = Fault("status_after", method="PUT", status=200, body=f'{{"ticket": {{"id": {ticket}}}}}')
+    warned.headers = {"x-zendesk-api-warn": "Removed restricted keys [:metadata] from parameters"}
+    standin.faults.append(warned)
+    with structlog.testing.capture_logs() as logs:
+        await adapter.set_priority(ticket, Priority.HIGH, "m-1")
+    (warning,) = [line for line in logs if line["event"] == "zendesk_ignored_keys"]
+    assert ":metadata" in warning["warning"]
 
 
 async def test_a_note_that_never_left_may_simply_be_tried_again(ticket: str) -> None:
@@ -180,6 +216,16 @@ async def test_an_unanswered_tag_is_simply_repeated(
     standin.faults.append(Fault(kind="drop_after", method="PUT", path="/tags"))
     await adapter.add_tags(ticket, ("vip",), "m")
     assert standin.desk.tickets[int(ticket)].tags == ["beta", "vip"]
+
+
+async def test_a_tag_that_zendesk_takes_and_does_not_keep_is_not_written_for_ever(
+    standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str
+) -> None:
+    fault = Fault(method="PUT", path="/tags", status=200, body='{"tags": ["beta"]}', times=99)
+    standin.faults.append(fault)
+    with pytest.raises(RejectedError, match=r"took the change of vip, twice, and .* does not show it"):
+        await adapter.add_tags(ticket, ("vip",), "m")
+    assert fault.times == 99 - 2
 
 
 async def test_removing_tags_touches_no_other(standin: ZendeskStandIn, adapter: ZendeskAdapter, ticket: str) -> None:

@@ -198,7 +198,7 @@ class ZendeskAdapter(Adapter):
                 status_label=await self._name("custom_statuses", ticket.custom_status_id),
                 fields=await self._fields(ticket),
                 messages=last,
-                message_count=count,
+                message_count=count or None,  # there is one at least: we may not see them
             ),
             as_of=_as_of(ticket, first),
             first_message=first[0] if first else None,
@@ -215,14 +215,10 @@ class ZendeskAdapter(Adapter):
         return account_of(found or Organization(id=organization_id))
 
     async def _name(self, kind: str, vendor_id: str | None) -> str | None:
-        if vendor_id is None:
-            return None
-        return (await self._client.names(kind, vendor_id)).get(vendor_id)
+        return (await self._client.names_of(kind, (vendor_id,))).get(vendor_id or "")
 
     async def _fields(self, ticket: ApiTicket) -> dict[str, Any]:
-        if not ticket.custom_fields:
-            return {}
-        titles = await self._client.names("ticket_fields", ticket.custom_fields[-1].id)
+        titles = await self._client.names_of("ticket_fields", (value.id for value in ticket.custom_fields))
         return fields_of(ticket.custom_fields, titles)
 
     # ── subscriptions ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -273,6 +269,11 @@ class ZendeskAdapter(Adapter):
         for audit in reversed(await self._client.audits(ticket_id)):
             if audit.metadata.custom.get(MARKER) == marker:
                 return await self._receipt(audit, ticket_id)
+        if not self._client.keeps_markers:
+            raise UnsupportedError(
+                f"Zendesk ({self.source}) does not keep what our updates are known by; see on ticket {ticket_id}"
+                " whether it was written"
+            )
         return None
 
     async def _set(self, ticket_id: str, changes: Mapping[str, Any], marker: str, *, hint: str = "") -> Receipt:
@@ -296,17 +297,28 @@ class ZendeskAdapter(Adapter):
         return Receipt(id=comments[0] if comments else audit.id, echoes=hints, detail=f"audit {audit.id}")
 
     async def _change_tags(self, method: str, ticket_id: str, tags: tuple[str, ...]) -> Receipt:
-        """Reads, writes on what was read, and reads again: two writers at once must lose nobody's tag."""
+        """Reads, writes on what was read, and reads again: two writers at once must lose nobody's tag.
+
+        Raises:
+            RejectedError: written without conflict, and yet not there.
+        """
         adding = method == "PUT"
         wanted = dict.fromkeys(tag for tag in map(_tag, tags) if tag)
         hints = tuple(tag_hint(tag, added=adding) for tag in wanted)
+        written = 0
         for attempt in range(_TAG_ATTEMPTS):
             ticket = (await self._client.ticket(ticket_id)).ticket
             open_ones = [tag for tag in wanted if (tag in ticket.tags) is not adding]
             if not open_ones:
                 return Receipt(echoes=hints, detail="tags as wanted" if attempt else "tags as wanted already")
+            if written > 1:
+                raise RejectedError(
+                    f"Zendesk ({self.source}) took the change of {', '.join(open_ones)}, twice, and ticket {ticket_id}"
+                    " does not show it: no tag of Zendesk's, or a trigger takes it back"
+                )
             try:
                 await self._client.change_tags(method, ticket, open_ones)
+                written += 1
             except ApiConflictError:
                 await self._sleep(random.uniform(0.2, 1.0) * (attempt + 1))  # noqa: S311 - two writers come apart
         raise RetryableError(f"ticket {ticket_id} was changed by others at each of {_TAG_ATTEMPTS} attempts to tag it")

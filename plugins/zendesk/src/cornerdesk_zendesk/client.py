@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import httpx
@@ -57,7 +57,7 @@ PEOPLE_KEPT = 20_000
 """Users kept in memory at most, at about a kilobyte each."""
 
 PAGE = {"page[size]": "100"}
-_MOST_PAGES = 60  # a ticket holds at most 5,000 comments
+_MOST_PAGES = 100
 _log = structlog.get_logger()
 
 
@@ -66,6 +66,10 @@ class ZendeskClient:
 
     Args:
         transport, sleep, clock, monotonic: see `cornerdesk.ApiClient`; for tests.
+
+    Attributes:
+        tokens: where OAuth tokens come from; None with an API token.
+        keeps_markers: False once an update's audit came back without its marker: then nothing can be looked up by it.
     """
 
     def __init__(
@@ -97,6 +101,7 @@ class ZendeskClient:
         self._names: dict[str, tuple[float, dict[str, str]]] = {}
         self._updates = TicketUpdates(monotonic)
         self._people: dict[str, tuple[float, User]] = {}
+        self.keeps_markers = True
         self._clients = [api(None)]
         self.tokens: OAuthTokens | None = None
         auth: httpx.Auth
@@ -179,37 +184,32 @@ class ZendeskClient:
         answer = await self.api.request("GET", path, accept={403, 404})
         return self.parse(OrganizationAnswer, answer).organization if answer.status == 200 else None
 
-    async def names(
-        self, kind: str, wanted: str | None = None, *, fresh: bool = False, background: bool = False
-    ) -> dict[str, str]:
-        """Names by id of `groups`, `ticket_fields` or `custom_statuses`; kept for a while, and read again when `wanted`
-        is not among them. Empty where the account has none of the kind."""
+    async def names(self, kind: str, *, fresh: bool = False, background: bool = False) -> dict[str, str]:
+        """Names by id of `groups`, `ticket_fields` or `custom_statuses`, kept for a while; empty where the account has
+        none of the kind. `fresh` ones are half a minute old at most, so that nobody who asks often reads often."""
         read_at, names = self._names.get(kind, (float("-inf"), {}))
-        age = self._monotonic() - read_at
-        unknown = wanted is not None and wanted not in names
-        if age > NAMES_KEPT or ((fresh or unknown) and age > 30):
+        if self._monotonic() - read_at > (30 if fresh else NAMES_KEPT):
             names = await self._read_names(kind, background)
             self._names[kind] = (self._monotonic(), names)
         return names
 
+    async def names_of(self, kind: str, ids: Iterable[str | None], *, background: bool = False) -> dict[str, str]:
+        """The same for these ids: read again when one of them is unknown, and not at all when there is none."""
+        wanted = {each for each in ids if each is not None}
+        if not wanted:
+            return {}
+        names = await self.names(kind, background=background)
+        return names if wanted <= names.keys() else await self.names(kind, fresh=True, background=background)
+
     async def _read_names(self, kind: str, background: bool) -> dict[str, str]:
-        params: dict[str, str] = dict(PAGE) if kind != "custom_statuses" else {}  # those have no pages
+        size = PAGE if kind != "custom_statuses" else {}  # those have no pages
         names: dict[str, str] = {}
-        for _ in range(_MOST_PAGES):
-            answer = await self.api.request(
-                "GET", f"/api/v2/{kind}", params=params or None, accept={403, 404}, background=background
-            )
-            if answer.status != 200:
-                return {}
-            data = answer.json()
+        async for answer in self.pages(f"/api/v2/{kind}", size, accept={403, 404}, background=background):
+            data = answer.json() if answer.status == 200 else None
             rows = data.get(kind) if isinstance(data, dict) else None
             for row in rows if isinstance(rows, list) else []:
                 named = parse_part(Named, row, answer)
                 names[named.id] = named.name or named.id
-            cursor = _next_cursor(data)
-            if cursor is None:
-                break
-            params["page[after]"] = cursor
         return names
 
     async def audits(self, ticket_id: str) -> list[Audit]:
@@ -219,14 +219,14 @@ class ZendeskClient:
             UnsupportedError: there are more than can be read.
         """
         audits: list[Audit] = []
-        params = dict(PAGE)
-        for _ in range(_MOST_PAGES):
-            answer = await self._get(AuditsAnswer, f"{ticket_path(ticket_id)}/audits", params)
-            audits += answer.audits
-            if not answer.meta.has_more or not answer.meta.after_cursor:
-                return audits
-            params["page[after]"] = answer.meta.after_cursor
-        raise UnsupportedError(f"ticket {ticket_id} has more than {len(audits)} audits; look there by hand")
+        more = False
+        async for answer in self.pages(f"{ticket_path(ticket_id)}/audits"):
+            page = self.parse(AuditsAnswer, answer)
+            audits += page.audits
+            more = page.meta.has_more and page.meta.after_cursor is not None
+        if more:
+            raise UnsupportedError(f"ticket {ticket_id} has more than {len(audits)} audits; look there by hand")
+        return audits
 
     async def ask_export(self, path: str, params: Mapping[str, str]) -> ApiAnswer:
         """One page of an export; 403 and 504 are the caller's to judge."""
@@ -242,7 +242,11 @@ class ZendeskClient:
         self._updates.check(ticket_id)
         answer = await self.api.request("PUT", ticket_path(ticket_id), json=body, repeatable=repeatable)
         self._updates.told(ticket_id, answer.headers)
-        return self.parse(UpdateAnswer, answer)
+        updated = self.parse(UpdateAnswer, answer)
+        if updated.audit is not None and updated.audit.events and MARKER not in updated.audit.metadata.custom:
+            self.keeps_markers = False
+            _log.warning("zendesk_keeps_no_markers", source=self._source, what=answer.what)
+        return updated
 
     async def change_tags(self, method: str, ticket: ApiTicket, tags: Iterable[str]) -> list[str]:
         """Adds (`PUT`) or removes (`DELETE`) tags, unless somebody changed the ticket since it was read (409).
@@ -262,6 +266,20 @@ class ZendeskClient:
         return self.parse(TagsAnswer, answer).tags if answer.body.strip() else []
 
     # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def pages(
+        self, path: str, size: Mapping[str, str] = PAGE, *, accept: Collection[int] = (), background: bool = False
+    ) -> AsyncIterator[ApiAnswer]:
+        """Every page of a list, by its cursor and never by an address out of an answer (fact sheet zendesk.md 2.3). One
+        that is only accepted ends it."""
+        params = dict(size)
+        for _ in range(_MOST_PAGES):
+            answer = await self.api.request("GET", path, params=params or None, accept=accept, background=background)
+            yield answer
+            cursor = _next_cursor(answer.json()) if answer.status == 200 else None
+            if cursor is None or cursor == params.get("page[after]"):
+                return
+            params["page[after]"] = cursor
 
     async def _get(self, model: type[M], path: str, params: Mapping[str, str] | None = None) -> M:
         return self.parse(model, await self.api.request("GET", path, params=params))

@@ -18,8 +18,9 @@ Facts: fact sheet zendesk.md 2.1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Literal
 
 import structlog
@@ -34,6 +35,7 @@ from cornerdesk_zendesk.recording import (
     by_id,
     event_record,
     fields_changed,
+    people_by_id,
     people_of,
     read_rows,
     ticket_record,
@@ -123,14 +125,15 @@ class History:
     ) -> tuple[list[HistoryRecord], list[SkippedRecord]]:
         rows, skipped = read_rows(page.tickets, lambda row: parse(ExportedTicket, row), "ticket")
         tickets = [ticket for _, ticket in rows]
-        users, groups = by_id(page.users), {group.id: group.name or group.id for group in page.groups}
+        names_of = partial(self._client.names_of, background=True)
+        users, groups = people_by_id(page.users), {group.id: group.name or group.id for group in page.groups}
         people = {user for ticket in tickets for user in people_of(ticket)}
         names = Names(
             users={**users, **await self._people(people - users.keys())},
             organizations=by_id(page.organizations),
-            groups={**await self._names("groups", {t.group_id for t in tickets} - groups.keys()), **groups},
-            statuses=await self._names("custom_statuses", (ticket.custom_status_id for ticket in tickets)),
-            titles=await self._names("ticket_fields", (value.id for t in tickets for value in t.custom_fields)),
+            groups={**await names_of("groups", {t.group_id for t in tickets} - groups.keys()), **groups},
+            statuses=await names_of("custom_statuses", (ticket.custom_status_id for ticket in tickets)),
+            titles=await names_of("ticket_fields", (value.id for t in tickets for value in t.custom_fields)),
         )
         return [ticket_record(row, ticket, names, look=look) for row, ticket in rows], skipped
 
@@ -141,7 +144,7 @@ class History:
         end = page.end_time if page.end_time is not None else place.events
         records, skipped = await self._event_records(page)
         if not page.end_of_stream and end <= place.events:
-            if not page.ticket_events:
+            if not page.ticket_events or page.end_time is None:
                 raise RetryableError("Zendesk's export of ticket events neither goes on nor says that it has ended")
             skipped.append(_stuck(place.events, page))
             end = place.events + 1
@@ -160,20 +163,13 @@ class History:
         names = Names(
             users=await self._people({user for _, event in rows for user in people_of(event)}),
             groups=await self._client.names("groups", background=True) if "group_id" in changed else {},
-            titles=await self._names("ticket_fields", (name for name in changed if name.isdigit())),
+            titles=await self._client.names_of(
+                "ticket_fields", (name for name in changed if name.isdigit()), background=True
+            ),
         )
         return [event_record(row, event, names) for row, event in rows], skipped
 
-    # ── names ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _names(self, kind: str, ids: Iterable[str | None]) -> Mapping[str, str]:
-        """Read anew at most twice in half a minute, however many ids are unknown."""
-        wanted = {each for each in ids if each is not None}
-        if not wanted:
-            return {}
-        names = await self._client.names(kind, background=True)
-        unknown = sorted(wanted - names.keys())
-        return await self._client.names(kind, unknown[0], background=True) if unknown else names
+    # ── people ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _people(self, ids: Iterable[str]) -> dict[str, JSON]:
         found = await self._client.people(user_id for user_id in ids if user_id.isdigit())

@@ -125,14 +125,15 @@ def map_channel(via: Via | None) -> tuple[Channel, str | None]:
 def map_score(given: ScoreGiven | str | int | float) -> Rating:
     """`GOOD`, `bad_with_comment`, or a number from 1 to 5, of which 3 is okay."""
     score = given.score if isinstance(given, ScoreGiven) else given
-    comment = given.comment if isinstance(given, ScoreGiven) else None
+    said = given.comment if isinstance(given, ScoreGiven) else None
+    comment = clean_text(said) if said else None
     if score is None:
         return Rating(comment=comment)
     label = f"{score:g}" if isinstance(score, float) else str(score)
     known = SCORES.get(label.lower())
     if known is None and label in ("1", "2", "3", "4", "5"):
         known = Score.BAD if label < "3" else Score.OKAY if label == "3" else Score.GOOD
-    return Rating(score=known, comment=clean_text(comment) if comment else None, label=label)
+    return Rating(score=known, comment=comment, label=label)
 
 
 # ── deliveries ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -55,12 +55,13 @@ def unreadable(what: str, row: JSON, reason: str) -> SkippedRecord:
 
 
 def by_id(rows: Iterable[JSON]) -> dict[str, JSON]:
-    """Side-loaded people or companies by id; of people only what we read of them."""
-    found: dict[str, JSON] = {}
-    for row in rows:
-        if (row_id := _id(row.get("id"))) is not None:
-            found[row_id] = {key: value for key, value in row.items() if key in _USER} if "role" in row else row
-    return found
+    """Side-loaded rows by id."""
+    return {row_id: row for row in rows if (row_id := _id(row.get("id"))) is not None}
+
+
+def people_by_id(rows: Iterable[JSON]) -> dict[str, JSON]:
+    """The same of people: only what we read of them."""
+    return by_id({name: value for name, value in row.items() if name in _USER} for row in rows)
 
 
 def ticket_record(row: JSON, ticket: ExportedTicket, names: Names, *, look: bool) -> HistoryRecord:

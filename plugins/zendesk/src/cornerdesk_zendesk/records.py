@@ -36,7 +36,7 @@ from cornerdesk_zendesk.mapping import (
     ticket_of,
     told_message,
 )
-from cornerdesk_zendesk.schemas import EventRecord, ExportedTicket, ScoreGiven, TicketRecord, User
+from cornerdesk_zendesk.schemas import EventRecord, ExportedTicket, TicketRecord, User
 from cornerdesk_zendesk.updates import Update, person_of
 
 MERGED = "closed_by_merge"
@@ -153,5 +153,5 @@ def _rating(ticket: ExportedTicket) -> Any:
     given = ticket.satisfaction_rating
     if given is None or given.score is None:
         return None
-    rating = map_score(ScoreGiven(score=given.score, comment=given.comment))
+    rating = map_score(given)
     return rating if isinstance(rating.score, Score) else None

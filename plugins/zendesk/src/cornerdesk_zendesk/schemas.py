@@ -19,6 +19,10 @@ def read_event_id(value: object) -> str | None:
     return text if 0 < len(text) <= 200 and text.isprintable() else None
 
 
+def _object(value: object) -> object:
+    return {} if value is None else value
+
+
 # ── deliveries ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -124,8 +128,8 @@ class Envelope(Loose):
     type: str
     subject: str | None = None
     time: Time = None
-    detail: Detail = Detail()
-    event: Happening = Happening()
+    detail: Annotated[Detail, BeforeValidator(_object)] = Detail()
+    event: Annotated[Happening, BeforeValidator(_object)] = Happening()
 
 
 class Trigger(Loose):
@@ -144,11 +148,6 @@ class Trigger(Loose):
 class CustomValue(Loose):
     id: Id
     value: Any = None
-
-
-class Satisfaction(Loose):
-    score: Word = None
-    comment: str | None = None
 
 
 class ApiTicket(Loose):
@@ -179,7 +178,7 @@ class ExportedTicket(ApiTicket):
     description: Text = ""
     generated_timestamp: int | None = None
     is_public: bool | None = None
-    satisfaction_rating: Satisfaction | None = None
+    satisfaction_rating: ScoreGiven | None = None
     comment_count: int | None = None
 
 
@@ -238,7 +237,7 @@ class AuditMetadata(Loose):
 
 class Audit(Loose):
     id: Id
-    metadata: Annotated[AuditMetadata, BeforeValidator(lambda value: {} if value is None else value)] = AuditMetadata()
+    metadata: Annotated[AuditMetadata, BeforeValidator(_object)] = AuditMetadata()
     events: Annotated[list[AuditEvent], Listed] = []
 
 
@@ -254,7 +253,7 @@ class Page(Loose):
     after_cursor: str | None = None
 
 
-OptionalPage = Annotated[Page, BeforeValidator(lambda value: {} if value is None else value)]
+OptionalPage = Annotated[Page, BeforeValidator(_object)]
 
 
 class TicketAnswer(Loose):

@@ -15,7 +15,6 @@ from typing import Any
 import structlog
 from cornerdesk import (
     JSON,
-    ApiAnswer,
     ApiRejectedError,
     CornerdeskError,
     Registration,
@@ -26,7 +25,7 @@ from cornerdesk import (
 )
 from pydantic import SecretStr
 
-from cornerdesk_zendesk.client import PAGE, ZendeskClient
+from cornerdesk_zendesk.client import ZendeskClient
 from cornerdesk_zendesk.events import SUBSCRIBED
 from cornerdesk_zendesk.schemas import (
     SecretAnswer,
@@ -50,7 +49,6 @@ MOMENTS: Mapping[str, str] = {"created": "Create", "updated": "Change"}
 """When our triggers fire: what the template calls it, and what a trigger's condition does."""
 
 _REFUSED = frozenset({400, 422})
-_MOST_PAGES = 100
 _log = structlog.get_logger()
 
 
@@ -92,15 +90,20 @@ class Subscriptions:
             await self._change(webhook, changes)
             await self._mend_triggers(webhook)
             return
-        lacking = [event for event in OF_TICKETS if event not in _sent(webhook)]
-        if lacking:
-            changes["subscriptions"] = [*webhook.subscriptions, *lacking]
-        await self._change(webhook, changes)
+        for events in (SUBSCRIBED, OF_TICKETS):
+            lacking = [event for event in events if event not in _sent(webhook)]
+            more = {"subscriptions": [*webhook.subscriptions, *lacking]} if lacking else {}
+            try:
+                await self._change(webhook, changes | more)
+                return
+            except ApiRejectedError as error:
+                if events is OF_TICKETS or error.status not in _REFUSED:
+                    raise
 
     # ── webhooks ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _webhooks(self) -> AsyncIterator[Webhook]:
-        async for answer in self._pages(WEBHOOKS):
+        async for answer in self._client.pages(WEBHOOKS):
             for webhook in self._client.parse(WebhooksAnswer, answer).webhooks:
                 yield webhook
 
@@ -155,7 +158,7 @@ class Subscriptions:
     # ── triggers ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _triggers(self) -> AsyncIterator[TriggerRow]:
-        async for answer in self._pages(TRIGGERS):
+        async for answer in self._client.pages(TRIGGERS):
             for trigger in self._client.parse(TriggersAnswer, answer).triggers:
                 yield trigger
 
@@ -190,20 +193,6 @@ class Subscriptions:
         """With what people made of its title and conditions, for an update has to name them all."""
         whole = trigger.model_dump(include={"title", "conditions", "actions"}) | {"active": True}
         await self._client.api.request("PUT", f"{TRIGGERS}/{trigger.id}", json={"trigger": whole}, repeatable=True)
-
-    # ── pages ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _pages(self, path: str) -> AsyncIterator[ApiAnswer]:
-        params = dict(PAGE)
-        for _ in range(_MOST_PAGES):
-            answer = await self._client.api.request("GET", path, params=params)
-            yield answer
-            data = answer.json()
-            meta = data.get("meta") if isinstance(data, dict) else None
-            after = meta.get("after_cursor") if isinstance(meta, dict) and meta.get("has_more") else None
-            if not isinstance(after, str) or after == params.get("page[after]"):
-                return
-            params["page[after]"] = after
 
 
 class _NotOfferedError(Exception):

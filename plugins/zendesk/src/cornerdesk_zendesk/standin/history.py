@@ -122,7 +122,7 @@ class Exports:
 
     def _start(self, request: Request) -> int:
         start = request.query_params.get("start_time", "")
-        if not start.isdigit() or int(start) > self._desk.now().timestamp() - 60:
+        if not start.isdigit() or int(start) >= int(self._desk.now().timestamp()) - 60:  # 60 itself is refused
             raise refusal(400, "InvalidValue", "Too recent start_time. Use a start_time older than 60 seconds")
         return int(start)
 
