@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cornerdesk.testing.conformance.bench import Bench, HandClock
+    from cornerdesk.testing.conformance.company import Company
     from cornerdesk.testing.conformance.credentials import CredentialsTests
     from cornerdesk.testing.conformance.faults import FaultTests
     from cornerdesk.testing.conformance.history import HistoryTests
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from cornerdesk.testing.conformance.standard import NOW, NOWHERE, SECRET, StandardTests, no_pause
     from cornerdesk.testing.conformance.subscriptions import SubscriptionTests
     from cornerdesk.testing.conformance.webhooks import WebhookTests
+    from cornerdesk.testing.conformance.whole import WholeTests
     from cornerdesk.testing.conformance.writing import WriteBackTests
     from cornerdesk.testing.desk import Fault, StandIn
 
 _PLACES = {
     "Bench": "conformance.bench",
+    "Company": "conformance.company",
     "CredentialsTests": "conformance.credentials",
     "Fault": "desk",
     "FaultTests": "conformance.faults",
@@ -41,6 +44,7 @@ _PLACES = {
     "SubscriptionTests": "conformance.subscriptions",
     "Told": "conformance.samples",
     "WebhookTests": "conformance.webhooks",
+    "WholeTests": "conformance.whole",
     "WriteBackTests": "conformance.writing",
     "no_pause": "conformance.standard",
 }
@@ -50,6 +54,7 @@ __all__ = [
     "NOWHERE",
     "SECRET",
     "Bench",
+    "Company",
     "CredentialsTests",
     "Fault",
     "FaultTests",
@@ -63,6 +68,7 @@ __all__ = [
     "SubscriptionTests",
     "Told",
     "WebhookTests",
+    "WholeTests",
     "WriteBackTests",
     "no_pause",
 ]

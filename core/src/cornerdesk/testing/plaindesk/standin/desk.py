@@ -118,7 +118,7 @@ class Desk:
         return named.get(by) or self.person(by)
 
     def company(self, name: str, domains: Iterable[str]) -> JSON:
-        return {"id": f"com_{name.lower()}", "name": name, "domains": list(domains)}
+        return {"id": f"com_{name.lower().replace(' ', '_')}", "name": name, "domains": list(domains)}
 
     def ticket(self, ticket_id: str) -> Ticket:
         """A ticket that the API shows; deleted ones stand only in lists."""
