@@ -72,7 +72,7 @@ class WholeTests(StandardTests):
         When it fails: give the facts of `read_history` the keys that those of `read` have, and tell each status, tag
         and field in the same words.
         """
-        await self._live(company, heard=True)
+        await self.live(company, heard=True)
         told = await company.told()
         summary = await company.read_history()
         again = await company.told() - told
@@ -86,7 +86,7 @@ class WholeTests(StandardTests):
         When it fails: as above; and give a fact that history cannot name the state it led to, so that it is seen to be
         old.
         """
-        await self._live(company)
+        await self.live(company)
         await company.read_history()
         told = await company.told()
         await company.hear_webhooks()
@@ -98,7 +98,7 @@ class WholeTests(StandardTests):
 
         When it fails: as above; the message names what was told twice.
         """
-        await self._live(company)
+        await self.live(company)
         sent = list(company.desk.sent)
         await company.hear_webhooks(sent[::2])
         await company.read_history()
@@ -115,11 +115,11 @@ class WholeTests(StandardTests):
         When it fails: what only one of them tells is shown; read it on the other side too, or override `expect_alike`
         to say what the vendor's history does not know.
         """
-        await self._live(company)
+        await self.live(company)
         await company.read_history()
         (folder := tmp_path / "other").mkdir()
         async with self.founded(folder) as other:
-            await self._live(other, heard=True)
+            await self.live(other, heard=True)
             self.expect_alike(await other.told(), await company.told())
 
     async def test_a_second_backfill_finds_nothing_new(self, company: Company) -> None:
@@ -127,7 +127,7 @@ class WholeTests(StandardTests):
 
         When it fails: the keys of records and facts have to be the same each time they are read.
         """
-        await self._live(company)
+        await self.live(company)
         await company.read_history()
         company.later(hours=1)
         again = await company.read_history()
@@ -191,7 +191,7 @@ class WholeTests(StandardTests):
         async with self.founded(tmp_path) as company:
             yield company
 
-    async def _live(self, company: Company, *, heard: bool = False) -> None:
+    async def live(self, company: Company, *, heard: bool = False) -> None:
         """The day, until everything is an hour old; `heard`: with its webhooks, as they come."""
         self.need(Capability.HISTORY)
         day = self.a_day(company.desk)
