@@ -43,7 +43,7 @@ from cornerdesk.adapters.interface import (
 )
 from cornerdesk.adapters.oauth import BearerAuth, OAuthClient, OAuthTokens
 from cornerdesk.adapters.pacing import Allowance
-from cornerdesk.adapters.signatures import REPLAY_WINDOW, check_signature, check_window, sign
+from cornerdesk.adapters.signatures import REPLAY_WINDOW, check_secret, check_signature, check_window, sign
 from cornerdesk.adapters.subscriptions import Registration, Subscription, SubscriptionState
 from cornerdesk.adapters.text import clean_text, html_to_text, load_json, split_reply
 from cornerdesk.adapters.transport import Limits, RetryPolicy, retry_after
@@ -203,6 +203,7 @@ __all__ = [
     "Verb",
     "WebContext",
     "WebRoute",
+    "check_secret",
     "check_signature",
     "check_window",
     "clean_text",

@@ -1,4 +1,5 @@
-"""Signatures of deliveries: HMAC in constant time, several secrets at once, and a window against replay.
+"""Signatures of deliveries: HMAC in constant time, several secrets at once, and a window against replay; and the bare
+secret of vendors that sign nothing.
 
 Pure. What exactly is signed, with which algorithm, in which encoding and under which header is each vendor's own and
 stays in its adapter; nothing here may log or put into an error what was given or expected.
@@ -25,8 +26,7 @@ REPLAY_WINDOW = timedelta(seconds=300)
 
 def sign(secret: SecretStr | str, *parts: bytes, algorithm: Algorithm = "sha256", encoding: Encoding = "base64") -> str:
     """The signature of `parts`, one after the other without separator. The secret counts as UTF-8, never decoded."""
-    key = secret.get_secret_value() if isinstance(secret, SecretStr) else secret
-    digest = hmac.digest(key.encode(), b"".join(parts), algorithm)
+    digest = hmac.digest(_text(secret).encode(), b"".join(parts), algorithm)
     return digest.hex() if encoding == "hex" else base64.b64encode(digest).decode()
 
 
@@ -67,6 +67,28 @@ def check_signature(
         )
 
 
+def check_secret(given: str | None, secrets: Sequence[SecretStr | str], *, header: str = "the secret's header") -> None:
+    """Compare the secret that a delivery carries as it is, for vendors that sign nothing. It proves who sends, and
+    nothing of the body: such an adapter does not declare `SIGNED_WEBHOOKS`.
+
+    Args:
+        given: the header's value as it came, or None when there was none.
+        secrets: every secret valid now: one, or the old and the new while a secret is being rotated.
+        header: the header's name, for the message.
+
+    Raises:
+        SignatureError: missing or none of the secrets, or there is no secret to compare with.
+    """
+    if not secrets:
+        raise SignatureError("no webhook secret is configured, so nothing can be verified; set one for this source")
+    if not given:
+        raise SignatureError(f"{header} is missing; have the vendor send this source's webhook secret in it")
+    answer = given.strip().encode("utf-8", "replace")
+    matches = [hmac.compare_digest(_text(secret).strip().encode(), answer) for secret in secrets]
+    if not answer or not any(matches):
+        raise SignatureError(f"{header} is not this source's webhook secret; compare the two")
+
+
 def check_window(sent: datetime, now: datetime, window: timedelta = REPLAY_WINDOW) -> None:
     """Refuse a delivery whose signed time is too far from now.
 
@@ -84,3 +106,7 @@ def check_window(sent: datetime, now: datetime, window: timedelta = REPLAY_WINDO
             f"the signed time lies {int(distance.total_seconds())} s in the {side}"
             f" ({int(window.total_seconds())} s are allowed); check this machine's clock"
         )
+
+
+def _text(secret: SecretStr | str) -> str:
+    return secret.get_secret_value() if isinstance(secret, SecretStr) else secret
