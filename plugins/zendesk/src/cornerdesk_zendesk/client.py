@@ -69,7 +69,6 @@ class ZendeskClient:
 
     Attributes:
         tokens: where OAuth tokens come from; None with an API token.
-        keeps_markers: False once an update's audit came back without its marker: then nothing can be looked up by it.
     """
 
     def __init__(
@@ -101,7 +100,6 @@ class ZendeskClient:
         self._names: dict[str, tuple[float, dict[str, str]]] = {}
         self._updates = TicketUpdates(monotonic)
         self._people: dict[str, tuple[float, User]] = {}
-        self.keeps_markers = True
         self._clients = [api(None)]
         self.tokens: OAuthTokens | None = None
         auth: httpx.Auth
@@ -242,11 +240,7 @@ class ZendeskClient:
         self._updates.check(ticket_id)
         answer = await self.api.request("PUT", ticket_path(ticket_id), json=body, repeatable=repeatable)
         self._updates.told(ticket_id, answer.headers)
-        updated = self.parse(UpdateAnswer, answer)
-        if updated.audit is not None and updated.audit.events and MARKER not in updated.audit.metadata.custom:
-            self.keeps_markers = False
-            _log.warning("zendesk_keeps_no_markers", source=self._source, what=answer.what)
-        return updated
+        return self.parse(UpdateAnswer, answer)
 
     async def change_tags(self, method: str, ticket: ApiTicket, tags: Iterable[str]) -> list[str]:
         """Adds (`PUT`) or removes (`DELETE`) tags, unless somebody changed the ticket since it was read (409).

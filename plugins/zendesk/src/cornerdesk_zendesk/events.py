@@ -1,6 +1,6 @@
 """Events that Zendesk tells of: the table of every known type, and the fact that each one is. Pure.
 
-How facts are named is told in `webhooks`.
+What all facts have in common is in `facts`.
 """
 
 from __future__ import annotations
@@ -8,8 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from cornerdesk import (
@@ -28,86 +26,12 @@ from cornerdesk import (
 from cornerdesk.wire import parse, read_id
 
 from cornerdesk_zendesk import keys
-from cornerdesk_zendesk.mapping import direction_of, map_priority, map_score, map_status, told_message, told_ticket
-from cornerdesk_zendesk.schemas import Detail, Envelope
+from cornerdesk_zendesk.facts import ALWAYS, EVERYTHING, Told
+from cornerdesk_zendesk.mapping import direction_of, map_priority, map_score, map_status, told_message
+from cornerdesk_zendesk.schemas import Envelope
 
 PREFIX = "zen:event-type"
-ALWAYS = frozenset({"customer", "account", "fields", "actor"})
-"""What no delivery tells (fact sheet zendesk.md 1.2)."""
-
-SYSTEM = Actor(kind=ActorKind.AUTOMATION, id="-1", name="Zendesk")
-"""Triggers, automations and whatever else the account does by itself."""
-
-EVERYTHING = ALWAYS | {"ticket", "message"}
-
-
-@dataclass(frozen=True)
-class _Told:
-    """One event, parsed, with what every fact made of it shares."""
-
-    envelope: Envelope
-    ticket_id: str
-    received_at: datetime
-    digest: str
-    pages: str
-    raw: JSON
-
-    @property
-    def detail(self) -> Detail:
-        return self.envelope.detail
-
-    @property
-    def occurred_at(self) -> datetime:
-        return self.envelope.time or self.detail.updated_at or self.received_at
-
-    @property
-    def place(self) -> str:
-        """Which of the action's events this is; the event's own id where Zendesk does not number them."""
-        meta = self.envelope.event.meta
-        sequence = meta.sequence if meta is not None else None
-        if sequence is None or sequence.id is None or sequence.position is None:
-            return self.event_id
-        return f"{sequence.id}:{sequence.position}"
-
-    @property
-    def event_id(self) -> str:
-        return self.envelope.id or f"body-{self.digest}"
-
-    @property
-    def actor(self) -> Actor:
-        """Zendesk itself acts as -1. Whoever asks is a customer; of anybody else only the id is told."""
-        actor_id = self.detail.actor_id
-        if actor_id == SYSTEM.id:
-            return SYSTEM
-        asks = actor_id is not None and actor_id == self.detail.requester_id
-        return Actor(kind=ActorKind.CUSTOMER if asks else ActorKind.UNKNOWN, id=actor_id)
-
-    def became(self, field: str, after: Any) -> tuple[str, ...]:
-        return keys.became_told(self.ticket_id, field, after, self.detail.updated_at, self.envelope.time)
-
-    @property
-    def deletion(self) -> str:
-        return keys.deleted(self.ticket_id, self.detail.updated_at or self.occurred_at)
-
-    def fact(self, kind: EventKind | None, *named: str, **more: Any) -> Fact:
-        """`ticket` is known better than the snapshot in `detail`, `otherwise` only where that says nothing."""
-        told = told_ticket(self.ticket_id, self.detail, self.pages)
-        ticket = more.pop("otherwise", {}) | told | more.pop("ticket", {})
-        return Fact(
-            kind=kind,
-            keys=(*named, f"event:{self.event_id}"),
-            ticket_id=self.ticket_id,
-            occurred_at=self.occurred_at,
-            as_of=self.detail.updated_at,
-            ticket=ticket,
-            actor=more.pop("actor", self.actor),
-            needs=ALWAYS | more.pop("needs", frozenset()),
-            raw=self.raw,
-            **more,
-        )
-
-
-_Handler = Callable[[_Told], Fact]
+_Handler = Callable[[Told], Fact]
 
 
 def read_event(data: JSON, delivery: Delivery, pages: str) -> Reading:
@@ -128,7 +52,7 @@ def read_event(data: JSON, delivery: Delivery, pages: str) -> Reading:
     if ticket_id is None:
         raise RejectedError("the field `detail.id` is missing and `subject` names no ticket")
     digest = hashlib.sha256(delivery.body).hexdigest()
-    told = _Told(envelope, ticket_id, delivery.received_at, digest, pages, data)
+    told = Told(envelope, ticket_id, delivery.received_at, digest, pages, data)
     return Reading(facts=(handler(told),))
 
 
@@ -138,7 +62,7 @@ def _subject_id(subject: str | None) -> str | None:
     return None
 
 
-def _created(told: _Told) -> Fact:
+def _created(told: Told) -> Fact:
     detail = told.detail
     asks = detail.submitter_id is None or detail.submitter_id == detail.requester_id
     author = Actor(
@@ -160,7 +84,7 @@ def _created(told: _Told) -> Fact:
     )
 
 
-def _comment_added(told: _Told) -> Fact:
+def _comment_added(told: Told) -> Fact:
     comment = told.envelope.event.comment
     if comment is None or (comment.id is None and not comment.body):
         raise RejectedError("the field `event.comment` is missing or holds neither `id` nor `body`")
@@ -178,7 +102,7 @@ def _comment_added(told: _Told) -> Fact:
     return told.fact(EventKind.MESSAGE_ADDED, f"message:{message_id}", message=message, actor=actor)
 
 
-def _chat_message_added(told: _Told) -> Fact:
+def _chat_message_added(told: Told) -> Fact:
     """A chat's deliveries hold only the ticket's id, so everything else is looked up."""
     event = told.envelope.event
     if event.message is None or event.message.id is None:
@@ -193,14 +117,14 @@ def _chat_message_added(told: _Told) -> Fact:
     )
 
 
-def _tags_changed(told: _Told) -> Fact:
+def _tags_changed(told: Told) -> Fact:
     added, removed = set(told.envelope.event.tags_added), set(told.envelope.event.tags_removed)
     after = set(told.detail.tags) if told.detail.tags is not None else added
     change = Change(before=sorted((after - added) | removed), after=sorted(after))
     return _change(told, "tags", change, became=told.became("tags", [sorted(added), sorted(removed)]))
 
 
-def _custom_field_changed(told: _Told) -> Fact:
+def _custom_field_changed(told: Told) -> Fact:
     event = told.envelope.event
     field = event.custom_field or event.field
     name = (field.title or field.id) if field else None
@@ -212,7 +136,7 @@ def _custom_field_changed(told: _Told) -> Fact:
     return _change(told, f"fields.{name}", change, place=place, became=became, ticket={"fields": {name: event.current}})
 
 
-def _rated(told: _Told) -> Fact:
+def _rated(told: Told) -> Fact:
     given = told.envelope.event.satisfaction_score
     if given is None:
         raise RejectedError("the field `event.satisfaction_score` is missing")
@@ -221,24 +145,24 @@ def _rated(told: _Told) -> Fact:
     return told.fact(EventKind.TICKET_RATED, *named, rating=rating)
 
 
-def _merged(told: _Told) -> Fact:
+def _merged(told: Told) -> Fact:
     change = Change(after=told.envelope.event.target_ticket_id)
     return told.fact(EventKind.TICKET_MERGED, f"merged:{told.ticket_id}", changes={"merged_into": change})
 
 
-def _deleted(told: _Told) -> Fact:
+def _deleted(told: Told) -> Fact:
     ticket = {"status": Status.DELETED}
     named = f"deleted:{told.ticket_id}:{told.place}", told.deletion
     return told.fact(EventKind.TICKET_DELETED, *named, ticket=ticket)
 
 
-def _marked_as_spam(told: _Told) -> Fact:
+def _marked_as_spam(told: Told) -> Fact:
     """Zendesk deletes what is spam, and history shows no more than that: it is told once, and as spam."""
     spam = Status.SPAM
     return _change(told, "status", Change(after=spam), became=(told.deletion,), ticket={"status": spam})
 
 
-def _undeleted(told: _Told) -> Fact:
+def _undeleted(told: Told) -> Fact:
     status = map_status(told.detail.status)
     if status in (Status.DELETED, Status.OTHER):
         return _compare(told)
@@ -246,7 +170,7 @@ def _undeleted(told: _Told) -> Fact:
 
 
 def _change(
-    told: _Told, field: str, change: Change, *, place: str | None = None, became: tuple[str, ...] = (), **more: Any
+    told: Told, field: str, change: Change, *, place: str | None = None, became: tuple[str, ...] = (), **more: Any
 ) -> Fact:
     key = f"change:{told.ticket_id}:{place or field}:{told.place}"
     return told.fact(
@@ -257,7 +181,7 @@ def _change(
 def _changed(field: str, convert: Callable[[Any], Any], *needs: str) -> _Handler:
     """Reads `current` and `previous` of a field; a delivery that holds neither is compared with the ticket instead."""
 
-    def handle(told: _Told) -> Fact:
+    def handle(told: Told) -> Fact:
         event = told.envelope.event
         if not event.model_fields_set & {"current", "previous"}:
             return _compare(told)
@@ -279,7 +203,7 @@ def _told_value(field: str, value: Any) -> dict[str, Any]:
     return {field: value} if field in ("status", "subject", "type", "assignee") else {}
 
 
-def _compare(told: _Told, *became: str) -> Fact:
+def _compare(told: Told, *became: str) -> Fact:
     """What a delivery tells by id alone (a group, a company, a status of one's own) is found by comparing names."""
     return told.fact(None, f"change:{told.ticket_id}:{told.place}", *became, needs=EVERYTHING)
 
@@ -287,7 +211,7 @@ def _compare(told: _Told, *became: str) -> Fact:
 def _compared(field: str) -> _Handler:
     """A field that holds an id; the id tells whether history told of it already."""
 
-    def handle(told: _Told) -> Fact:
+    def handle(told: Told) -> Fact:
         event = told.envelope.event
         return _compare(told, *(told.became(field, event.current) if "current" in event.model_fields_set else ()))
 

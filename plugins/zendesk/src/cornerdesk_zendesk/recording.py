@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from cornerdesk import JSON, FrozenModel, HistoryRecord, RejectedError, SkippedRecord, Status
 from cornerdesk.wire import read_id
 
-from cornerdesk_zendesk.events import SYSTEM
+from cornerdesk_zendesk.facts import SYSTEM
 from cornerdesk_zendesk.mapping import map_status
 from cornerdesk_zendesk.schemas import ExportedTicket, TicketEvent, User
 from cornerdesk_zendesk.updates import SAID

@@ -11,7 +11,8 @@ from cornerdesk import JSON, Actor, Change, EventKind, Fact, RejectedError, Stat
 from cornerdesk.wire import parse, read_id
 
 from cornerdesk_zendesk import keys
-from cornerdesk_zendesk.events import ALWAYS, SYSTEM, as_person, as_status, as_text, as_word
+from cornerdesk_zendesk.events import as_person, as_status, as_text, as_word
+from cornerdesk_zendesk.facts import ALWAYS, SYSTEM
 from cornerdesk_zendesk.mapping import actor_of, map_priority, message_of
 from cornerdesk_zendesk.schemas import Child, Comment, EventRecord, User
 

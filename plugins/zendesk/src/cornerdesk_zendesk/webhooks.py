@@ -46,7 +46,8 @@ from cornerdesk.wire import parse, read_time
 from pydantic import SecretStr
 from pydantic_core import from_json
 
-from cornerdesk_zendesk.events import EVERYTHING, PREFIX, read_event
+from cornerdesk_zendesk.events import PREFIX, read_event
+from cornerdesk_zendesk.facts import EVERYTHING
 from cornerdesk_zendesk.schemas import Trigger, read_event_id
 
 SIGNATURE = "x-zendesk-webhook-signature"
