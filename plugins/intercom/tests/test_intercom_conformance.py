@@ -62,7 +62,7 @@ SAMPLES = (
     load("conversation_rating_added", Told(EventKind.TICKET_RATED, CONVERSATION, score=Score.BAD)),
     load("conversation_deleted", Told(EventKind.TICKET_DELETED, CONVERSATION)),
     load("conversation_contact_attached", Told(None, CONVERSATION)),
-    load("conversation_part_tag_created", Told(CHANGED, CONVERSATION, changes={"tags": (None, ["beta", "vip"])})),
+    load("conversation_part_tag_created", Told(None, CONVERSATION, ticket={"tags": ("beta", "vip")})),
     load("conversation_part_redacted"),
     load("conversation_read"),
     load("ticket_created", Told(EventKind.TICKET_CREATED, TICKET, text="The invoice of September is wrong.")),

@@ -233,6 +233,39 @@ async def test_a_ticket_is_told_by_both_searches_under_one_name(
     assert [(record.parts, record.parts_counted) for record in records] == [(2, 2), (2, 2), (0, None), (0, None)]
 
 
+async def test_what_changes_again_in_the_same_second_is_another_record(
+    standin: IntercomStandIn, clock: HandClock, adapter: IntercomAdapter
+) -> None:
+    ticket = standin.open_ticket("number 1", "Hello.", tags=["beta"])
+    first = (await run(adapter))[0].records
+    again = (await run(adapter))[0].records
+    standin.change(ticket, remove_tags=["beta"])  # no part tells of it, and neither does the time
+    other = (await run(adapter))[0].records
+    assert first[0].key == again[0].key != other[0].key
+
+
+async def test_files_whose_addresses_change_with_every_look_make_no_new_record(
+    standin: IntercomStandIn, clock: HandClock, adapter: IntercomAdapter
+) -> None:
+    (ticket,) = fill(standin, clock, 1)
+    keys = set()
+    for signature in ("one", "two"):
+        file = {"type": "upload", "name": "a.csv", "url": f"https://files.example.com/a.csv?signature={signature}"}
+        standin.desk.find(ticket).source["attachments"] = [file]
+        keys.add((await run(adapter))[0].records[0].key)
+    assert len(keys) == 1
+
+
+async def test_without_leave_to_read_tickets_the_run_tells_conversations_and_ends(
+    standin: IntercomStandIn, clock: HandClock, adapter: IntercomAdapter
+) -> None:
+    tickets = fill(standin, clock, 2, seconds=1)
+    standin.opens_tickets = True
+    fill(standin, clock, 1, seconds=1)
+    standin.api.hides_tickets = True
+    assert told(await run(adapter)) == tickets
+
+
 @pytest.mark.parametrize(
     "body", [b"{}", b"[]", b"null", b'{"conversation": null}', b'{"deleted": {"id": "1"}}', b'{"ticket": {"id": "1"}}']
 )

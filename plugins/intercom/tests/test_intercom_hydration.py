@@ -18,6 +18,7 @@ from cornerdesk import (
 from cornerdesk_intercom.adapter import IntercomAdapter
 from cornerdesk_intercom.client import VERSION, allowance_of, refusal
 from cornerdesk_intercom.standin import Fault, IntercomStandIn
+from cornerdesk_intercom.standin.desk import Admin
 
 Connect = Callable[..., IntercomAdapter]
 
@@ -89,12 +90,34 @@ async def test_a_ticket_and_its_conversation_are_one(standin: IntercomStandIn, a
     assert [message.text for message in state.messages] == ["We will cancel.", "And August."]
 
 
-async def test_without_leave_to_read_tickets_the_conversation_tells(
+async def test_without_leave_to_read_tickets_one_waits_for_it(
     standin: IntercomStandIn, adapter: IntercomAdapter
 ) -> None:
     standin.opens_tickets = standin.api.hides_tickets = True
+    with pytest.raises(CredentialsError, match=r"403 api_plan_restricted; .* what they are allowed to do"):
+        await adapter.fetch_ticket(opened(standin))
+
+
+async def test_where_intercom_shows_the_conversation_and_not_the_ticket_the_conversation_tells(
+    standin: IntercomStandIn, adapter: IntercomAdapter
+) -> None:
+    standin.opens_tickets = True
+    standin.faults.append(Fault(status=403, body="{}", path="/tickets/"))
     ticket = (await adapter.fetch_ticket(opened(standin))).ticket
     assert (ticket.status, ticket.subject) == (Status.OPEN, "Export stops")
+
+
+async def test_every_teammate_who_is_named_is_asked_for(standin: IntercomStandIn, adapter: IntercomAdapter) -> None:
+    time = [0.0]
+    adapter._client._monotonic = lambda: time[0]
+    ticket = opened(standin)
+    standin.comment(ticket, "We look into it.", by="own")
+    await adapter.fetch_ticket(ticket)
+    cleo = Admin("816", "Cleo Ray", "cleo@desk.example.com")
+    standin.desk.admins[cleo.id] = cleo
+    standin.desk.say(standin.desk.find(ticket), cleo, "<p>So do I.</p>")
+    time[0] = 31
+    assert (await adapter.fetch_ticket(ticket)).people["816"].email == cleo.email
 
 
 async def test_a_back_office_ticket_has_no_conversation(standin: IntercomStandIn, adapter: IntercomAdapter) -> None:
@@ -149,6 +172,16 @@ async def test_a_conversation_of_an_unknown_shape_is_tried_again(
     ticket = opened(standin)
     standin.faults.append(Fault(status=200, body='{"id": "7", "updated_at": "soon", "ticket": null}', path="/conv"))
     with pytest.raises(RetryableError, match="updated_at"):
+        await adapter.fetch_ticket(ticket)
+
+
+@pytest.mark.parametrize("body", ["[]", "7", '"gone"'])
+async def test_an_answer_that_is_no_object_is_no_word_that_it_is_gone(
+    standin: IntercomStandIn, adapter: IntercomAdapter, body: str
+) -> None:
+    ticket = opened(standin)
+    standin.faults.append(Fault(status=200, body=body, path="/conversations/", content_type="application/json"))
+    with pytest.raises(RetryableError, match="unknown shape"):
         await adapter.fetch_ticket(ticket)
 
 

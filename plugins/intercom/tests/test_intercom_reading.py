@@ -133,7 +133,7 @@ def test_a_tagged_part_alone_names_no_conversation() -> None:
 def test_a_new_conversation_is_told_with_what_began_it() -> None:
     fact = one("conversation_user_created")
     assert fact.kind is EventKind.TICKET_CREATED
-    assert fact.keys == ("created:215470001234567", "message:403918346")
+    assert fact.keys == ("created:215470001234567",)
     assert fact.occurred_at == datetime(2026, 10, 5, 11, 58, tzinfo=UTC)
     assert fact.first_message
     assert fact.message is not None
@@ -214,6 +214,13 @@ def test_a_part_with_words_is_a_message_whatever_else_it_does(kind: str) -> None
     facts = with_part("conversation_user_replied", part_type=kind, assigned_to={"type": "admin", "id": "815"})
     assert EventKind.MESSAGE_ADDED in {fact.kind for fact in facts}
     assert len({fact.keys for fact in facts}) == len(facts)
+
+
+def test_files_alone_are_a_message() -> None:
+    file = {"type": "upload", "name": "screen.png", "url": "https://files.example.com/screen.png"}
+    (fact,) = with_part("conversation_user_replied", body=None, attachments=[file])
+    assert fact.message is not None
+    assert (fact.message.text, len(fact.message.attachments)) == ("", 1)
 
 
 @pytest.mark.parametrize("kind", ["channel_and_reply_time_expectation", "call_summary", "conversation_sla_paused"])
@@ -335,6 +342,13 @@ def test_words_of_tomorrow_stay_readable() -> None:
 # ── tickets ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_a_part_may_have_the_id_of_what_began_another_conversation() -> None:
+    began = one("conversation_user_created")
+    assert began.message is not None
+    (said,) = with_part("conversation_user_replied", id=began.message.id)
+    assert not set(began.keys) & set(said.keys)
+
+
 def test_a_new_ticket_is_told_with_its_description() -> None:
     fact = one("ticket_created")
     assert fact.keys[0] == "created:215470007654321"
@@ -399,6 +413,7 @@ def test_a_ticket_closed_by_nobody_told_is_closed_all_the_same() -> None:
 def test_a_snoozed_ticket_is_pending_unless_it_is_resolved() -> None:
     assert one("ticket_created", snoozed_until=1791288000).ticket["status"] is Status.PENDING
     assert one("ticket_resolved", snoozed_until=1791288000).ticket["status"] is Status.SOLVED
+    assert one("ticket_created", snoozed_until=1791200000).ticket["status"] is Status.NEW  # that is over
 
 
 @pytest.mark.parametrize(
@@ -439,7 +454,7 @@ def test_a_conversation_of_1_x_is_told_whole() -> None:
     assert ticket.customer.external_id == "crm-9"
     assert ticket.assignee is not None
     assert ticket.assignee.id == "815"
-    assert fact.keys == ("created:18123456789", "message:512345678")
+    assert fact.keys == ("created:18123456789",)
     assert fact.actor.name == "Cy Olsen"
 
 
@@ -451,4 +466,5 @@ def test_an_assignee_of_1_x_may_be_nobody_or_a_team(assignee: Any) -> None:
 def test_tags_of_1_x_are_told() -> None:
     tags = {"type": "tag.list", "tags": [{"type": "tag", "id": "9", "name": "vip"}]}
     fact = one("legacy_user_replied", "conversation_part.tag.created", tags=tags, tags_added=tags)
-    assert fact.changes["tags"].after == ["vip"]
+    assert (fact.kind, fact.ticket["tags"]) == (None, ("vip",))
+    assert "ticket" in fact.needs

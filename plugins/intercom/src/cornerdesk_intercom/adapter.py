@@ -111,7 +111,7 @@ class IntercomAdapter(Adapter):
 
     async def check(self) -> str:
         me = await self._own_user()
-        admins = await self._client.people("admins", self.settings.admin_id)
+        admins = await self._client.people("admins", *filter(None, [self.settings.admin_id]))
         if self.settings.admin_id is not None and self.settings.admin_id not in {admin.id for admin in admins}:
             raise CredentialsError(
                 f"Intercom ({self.source}) has no teammate {self.settings.admin_id}; set admin_id to one that is there"

@@ -46,6 +46,9 @@ _CANONICAL = re.compile(r"</contacts/([0-9A-Za-z_-]{1,64})>\s*;\s*rel=\"?canonic
 
 Kind = Literal["conversations", "tickets"]
 
+_HIDDEN: Mapping[Kind, set[int]] = {"conversations": set(), "tickets": {403}}
+"""What a search is refused with where the app lacks a permission that it may lack."""
+
 
 class BearerAuth(httpx.Auth):
     """Signs requests with the access token."""
@@ -137,7 +140,8 @@ class IntercomClient:
     async def search(
         self, kind: Kind, query: Mapping[str, Any], size: int, after: str | None, *, background: bool = False
     ) -> Found:
-        """One page of `conversations` or `tickets`, those that changed first first.
+        """One page of `conversations` or `tickets`, those that changed first first; no tickets where we may not read
+        them.
 
         `after` is sent only when it is there: an empty one is answered with 500 (section 6).
         """
@@ -146,8 +150,10 @@ class IntercomClient:
             "sort": {"field": "updated_at", "order": "ascending"},
             "pagination": {"per_page": size, **({"starting_after": after} if after else {})},
         }
-        answer = await self.api.request("POST", f"/{kind}/search", json=body, repeatable=True, background=background)
-        return parse_answer(Found, answer)
+        answer = await self.api.request(
+            "POST", f"/{kind}/search", json=body, repeatable=True, background=background, accept=_HIDDEN[kind]
+        )
+        return parse_answer(Found, answer) if answer.status == 200 else Found()
 
     async def deleted_conversations(self, page: int) -> DeletedAnswer:
         """A page of deleted conversations, those deleted last first; none where we may not see them."""
@@ -157,15 +163,15 @@ class IntercomClient:
         )
         return parse_answer(DeletedAnswer, answer) if answer.status == 200 else DeletedAnswer()
 
-    async def people(self, kind: Literal["admins", "teams"], wanted: str | None = None) -> list[Person]:
-        """Teammates or teams; kept for a while, and read again when the id `wanted` is not among them."""
+    async def people(self, kind: Literal["admins", "teams"], *wanted: str) -> list[Person]:
+        """Teammates or teams; kept for a while, and read again when one of the ids `wanted` is not among them."""
 
         async def ask() -> list[Person]:
             answer = await self.api.request("GET", f"/{kind}", accept={403, 404})
             found = parse_answer(PeopleAnswer, answer).people if answer.status == 200 else []
             return [person for person in found if person is not None]
 
-        return await self._kept_or(kind, ask, lambda people: wanted in (None, *(each.id for each in people)))
+        return await self._kept_or(kind, ask, lambda people: {each.id for each in people}.issuperset(wanted))
 
     async def tags(self, wanted: str | None = None) -> list[Tag]:
         """Every tag; kept for a while, and read again when the name `wanted` is not among them."""

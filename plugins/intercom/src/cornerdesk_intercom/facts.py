@@ -78,11 +78,9 @@ def message_key(message_id: str) -> str:
 def created_fact(told: Told, message: Message | None) -> Fact:
     """The conversation or ticket exists. A conversation that becomes a ticket later was created before."""
     author = message.author if message else None
-    keys = [f"created:{told.ticket_id}", *([message_key(message.id)] if message else [])]
     created_at = told.ticket.get("created_at")
-    fact = told.fact(
-        EventKind.TICKET_CREATED, *keys, actor=author, message=message, first_message=True, needs=EVERYTHING
-    )
+    key = f"created:{told.ticket_id}"  # what was said first is in another space of ids than parts are (3.1)
+    fact = told.fact(EventKind.TICKET_CREATED, key, actor=author, message=message, first_message=True, needs=EVERYTHING)
     return fact.model_copy(update={"occurred_at": created_at}) if created_at else fact
 
 

@@ -18,6 +18,7 @@ The cursor is JSON of ours: what is searched, from when, and by which of Interco
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -38,7 +39,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cornerdesk_intercom.client import IntercomClient, Kind
 from cornerdesk_intercom.facts import Told, created_fact, deleted_fact, message_fact, rating_facts
-from cornerdesk_intercom.hydration import Gathered, gather, read_gathered, whole
+from cornerdesk_intercom.hydration import Gathered, gather, read_gathered, told_whole, whole
 from cornerdesk_intercom.mapping import first_message
 from cornerdesk_intercom.schemas import DeletedRow, Found, Row
 
@@ -238,12 +239,20 @@ def record_of(ticket_id: str, found: JSON) -> HistoryRecord:
     as_of = int(read.as_of.timestamp()) if read.as_of else 0
     counted, opening = _counted(found, read), int(first_message(read.conversation, read.ticket) is not None)
     return HistoryRecord(
-        key=f"conversation:{ticket_id}:{as_of}:{len(read.parts)}",  # times are whole seconds
+        key=f"conversation:{ticket_id}:{as_of}:{_looks(read)}",  # times are whole seconds
         ticket_id=ticket_id,
         body=json.dumps(found, separators=(",", ":")).encode("utf-8", "replace"),
         parts=len(read.parts) + opening,
         parts_counted=None if counted is None else counted + opening,
     )
+
+
+def _looks(read: Gathered) -> str:
+    """Short for how it looks: everything that may change without its time telling. Of files the addresses change with
+    every look, so they are left out."""
+    rating = read.conversation.conversation_rating if read.conversation else None
+    looks = [told_whole(read, ""), [part.id for part in read.parts], rating and rating.model_dump(mode="json")]
+    return hashlib.sha256(json.dumps(looks, sort_keys=True, default=str).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _counted(found: JSON, read: Gathered) -> int | None:

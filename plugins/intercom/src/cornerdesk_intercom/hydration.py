@@ -125,7 +125,7 @@ async def gather(client: IntercomClient, ticket_id: str, *, background: bool = F
 async def _name(client: IntercomClient, read: Gathered, found: JSON) -> None:
     """Teammates and the team, by those of their ids that are needed."""
     if read.admin_ids:
-        admins = await client.people("admins", next(iter(sorted(read.admin_ids))))
+        admins = await client.people("admins", *read.admin_ids)
         found["admins"] = [_plain(admin) for admin in admins if admin.id in read.admin_ids]
     if read.team_id is not None:
         teams = await client.people("teams", read.team_id)
@@ -138,7 +138,9 @@ def _plain(person: Person) -> JSON:
 
 def _json(answer: ApiAnswer | None) -> JSON | None:
     data = answer.json() if answer is not None else None
-    return data if isinstance(data, dict) else None
+    if data is not None and not isinstance(data, dict):
+        raise OddShapeError("an object is expected")
+    return data
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────

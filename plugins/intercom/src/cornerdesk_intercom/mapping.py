@@ -99,9 +99,15 @@ def map_ticket_state(ticket: VendorTicket) -> tuple[Status, str | None]:
     status = CATEGORIES.get(category or "", Status.OTHER)
     if ticket.open is False:
         return Status.CLOSED, label or "closed"
-    if ticket.snoozed_until is not None and status is not Status.SOLVED:
+    if _is_snoozed(ticket) and status is not Status.SOLVED:
         return Status.PENDING, label
     return status, label
+
+
+def _is_snoozed(ticket: VendorTicket) -> bool:
+    """Whether the end is taken away when it is over is written nowhere; when it is over, the ticket changes."""
+    until = ticket.snoozed_until
+    return until is not None and (ticket.updated_at is None or until > ticket.updated_at)
 
 
 def map_rating(rating: schemas.Rating) -> Rating:
@@ -235,7 +241,8 @@ def actor_of(author: Author | None) -> Actor:
 
 
 def is_message(part: Part) -> bool:
-    return bool(part.body.strip()) and part.part_type in SPOKEN
+    """Sent files are one, too, though nothing is said with them."""
+    return bool(part.body.strip() or part.attachments) and part.part_type in SPOKEN
 
 
 def message_of(part: Part) -> Message:

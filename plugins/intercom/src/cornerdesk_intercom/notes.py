@@ -18,7 +18,7 @@ _LABEL = "·"
 _LINK = re.compile(r"<a\b[^>]{0,300}https://cornerdesk\.invalid/w/[^>]{0,300}>[^<]{0,20}</a>", re.IGNORECASE)
 _TAIL = re.compile(r"\s{0,9}(?:·?\s{0,3}[(\[]?https://cornerdesk\.invalid/w/[^\s)\]]{0,300}[)\]]?|\n·)\Z")
 _HTML_BEGINS = re.compile(
-    r"\s{0,20}<(?:p|div|br|h[1-6]|ul|ol|pre|blockquote|table|img|a|b|i|em|strong|span|html|body|!doctype)\b",
+    r"\s{0,20}<(?:p|div|br|h[1-6]|ul|ol|pre|blockquote|table|img|a|b|i|em|strong|span|html|body|figure|section|center|font|code|hr|head|style|meta|!doctype)\b",
     re.IGNORECASE,
 )
 

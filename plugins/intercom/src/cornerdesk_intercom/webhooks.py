@@ -8,13 +8,14 @@ inbox who does not know the secret.
 
 Keys of facts, so that the same fact told under another topic, or by history, is one fact:
 
-    created:<id>                  the conversation or ticket exists; its first message comes with it
+    created:<id>                  the conversation or ticket exists; its first message comes with it, and has no key of
+                                  its own: it is no part, and its id may be some part's, too
     message:<part>                something was said
     part:<part>:<field>           a part changed a field
     change:<id>:<field>:<time>    a field changed, and no part says by what
     rating:<id>:<asked>:<score>   with `:remark` once there is one, which customers add afterwards
     deleted:<id>
-    part:<part>:look, look:<delivery>, state:<record>    something that no part tells: compare
+    part:<part>:look, look:<delivery>, state:<record>    something that no part tells: look, and compare
 """
 
 from __future__ import annotations

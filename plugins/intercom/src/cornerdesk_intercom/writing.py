@@ -130,26 +130,28 @@ class Writer:
             raise RejectedError("assign names neither an agent nor a team")
         to_team = await self._person("teams", team) if team is not None else None
         to_agent = await self._person("admins", agent) if agent is not None else None
-        is_ticket = await self._ticket(ticket_id) is not None
+        ticket = await self._ticket(ticket_id)
         hints = list[str]()
         if to_team is not None:
-            await self._assign(ticket_id, "team", to_team.id, is_ticket)
+            await self._assign(ticket_id, "team", to_team.id, ticket)
             hints.append(field_hint("team", to_team.name or to_team.id))
         if to_agent is not None:
-            await self._assign(ticket_id, "admin", to_agent.id, is_ticket)
+            await self._assign(ticket_id, "admin", to_agent.id, ticket)
             hints.append(field_hint("assignee", to_agent.id))
         return Receipt(echoes=tuple(hints))
 
-    async def _assign(self, ticket_id: str, kind: str, assignee_id: str, is_ticket: bool) -> None:
+    async def _assign(self, ticket_id: str, kind: str, assignee_id: str, ticket: VendorTicket | None) -> None:
+        """A closed ticket stays closed: a write to it may open it (section 4)."""
         admin_id = await self._own_id()
-        if is_ticket:
-            await self._client.update_ticket(ticket_id, admin_id, assignee_id=assignee_id)
-        else:
+        if ticket is None:
             await self._client.act(ticket_id, admin_id, message_type="assignment", type=kind, assignee_id=assignee_id)
+            return
+        closed = {"open": False} if ticket.open is False else {}
+        await self._client.update_ticket(ticket_id, admin_id, assignee_id=assignee_id, **closed)
 
     async def _person(self, kind: Any, named: str) -> Person:
         """A teammate by id or address, a team by id or name, whatever the case."""
-        people = await self._client.people(kind, named if named.isdigit() else None)
+        people = await self._client.people(kind, *([named] if named.isdigit() else []))
         word = "email" if kind == "admins" else "name"
         for fresh in (False, True):
             for person in people:

@@ -125,7 +125,10 @@ class IntercomApi(Api):
         return show_company(company)
 
     async def _conversation(self, request: Request) -> JSON:
+        """One that is a ticket only to whom may read tickets (2.5)."""
         conversation = self._named(request)
+        if conversation.is_ticket:
+            self._need_tickets()
         return show_conversation(self.desk, conversation, conversation.parts)
 
     async def _ticket(self, request: Request) -> JSON:
@@ -139,7 +142,8 @@ class IntercomApi(Api):
         return await self._found(request, "conversations", rows, lambda row: show_conversation(self.desk, row))
 
     async def _search_tickets(self, request: Request) -> JSON:
-        rows = [each for each in self.desk.conversations.values() if each.is_ticket and not self.hides_tickets]
+        self._need_tickets()
+        rows = [each for each in self.desk.conversations.values() if each.is_ticket]
         return await self._found(request, "tickets", rows, lambda row: show_ticket(self.desk, row))
 
     async def _found(
@@ -233,8 +237,9 @@ class IntercomApi(Api):
             self.desk.set_ticket_state(conversation, admin, category)
         if "snoozed_until" in body:
             self.desk.set_state(conversation, admin, "snoozed", _time(body["snoozed_until"]))
-        elif "open" in body and body["open"] is not (conversation.state != "closed"):
-            self.desk.set_state(conversation, admin, "open" if body["open"] else "closed")
+        elif body.get("open", True) is not (conversation.state != "closed"):
+            # A write that does not say `open: false` opens a closed one (section 4).
+            self.desk.set_state(conversation, admin, "open" if body.get("open", True) else "closed")
         if TITLE in (attributes := body.get("ticket_attributes") or {}):
             self.desk.set_title(conversation, admin, attributes[TITLE])
         self.note(request, conversation.id, changes=_without(body, "admin_id"))
@@ -245,12 +250,15 @@ class IntercomApi(Api):
             raise refused(400, "parameter_not_found", "admin_id is required")
         return self.desk.find_admin(body["admin_id"])
 
+    def _need_tickets(self) -> None:
+        if self.hides_tickets:
+            raise refused(403, "api_plan_restricted", "Active subscription needed.")
+
     def _named(self, request: Request) -> Conversation:
         return self.desk.find(request.path_params["id"])
 
     def _named_ticket(self, request: Request) -> Conversation:
-        if self.hides_tickets:
-            raise refused(403, "api_plan_restricted", "Active subscription needed.")
+        self._need_tickets()
         found = self.desk.conversations.get(request.path_params["id"])
         if found is None or not found.is_ticket:
             raise refused(404, "ticket_not_found", "Ticket not found")

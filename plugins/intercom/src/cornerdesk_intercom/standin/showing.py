@@ -147,8 +147,8 @@ def show_ticket(desk: Desk, conversation: Conversation) -> JSON:
 
 
 def told_item(desk: Desk, topic: str, conversation: Conversation, parts: Sequence[JSON]) -> JSON:
-    """The `data.item` of a notification: bodies as plain text, statistics' times as ISO, a deleted conversation by its
-    id alone, a closed ticket nested."""
+    """The `data.item` of a notification: bodies as plain text, a deleted conversation by its id alone, a closed
+    ticket nested."""
     if topic == "conversation.deleted":
         return {"type": "conversation", "conversation_id": conversation.id}
     if topic.startswith("ticket."):
