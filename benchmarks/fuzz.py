@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import copy
 import importlib
 import json
 import os
@@ -223,7 +224,7 @@ def _holds(holder: Any, key: Any) -> bool:
 
 def _value(draw: random.Random, target: Target) -> Any:
     if draw.random() < 0.7:
-        return draw.choice(ODD)
+        return copy.deepcopy(draw.choice(ODD))  # what is put into one must not come with it the next time
     places = list(_places(json.loads(draw.choice(target.seeds)[2])))
     holder, key = draw.choice(places)
     return holder[key]
