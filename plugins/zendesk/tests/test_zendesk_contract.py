@@ -8,18 +8,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from cornerdesk import Priority, Status
+from cornerdesk.testing.openapi import CallRecorder, OpenApiText, without_nulls
 from cornerdesk_zendesk.adapter import ZendeskAdapter
 from cornerdesk_zendesk.standin import ZendeskStandIn
 from cornerdesk_zendesk.testing import make_settings
-from jsonschema import Draft4Validator
-from ruamel.yaml import YAML
 
 SPEC = Path(__file__).parents[4] / "shared" / "specs" / "zendesk-support.yaml"
 pytestmark = pytest.mark.skipif(not SPEC.exists(), reason=f"Zendesk's OpenAPI text is not at {SPEC}")
@@ -37,95 +34,16 @@ BY_FACT_SHEET = {  # what the fact sheet says of the webhooks API (1.7): parts o
 Call = tuple[httpx.Request, httpx.Response]
 
 
-class Spec:
-    """The parts of the OpenAPI text that are asked for; reading all of it would take ten seconds."""
-
-    def __init__(self, text: str) -> None:
-        components = text[text.index("\ncomponents:") :]
-        schemas = components[components.index("\n  schemas:") :]
-        self._paths = dict(re.findall(r"^  (/\S+):\n((?:    .*\n|\n)+)", text, re.MULTILINE))
-        self._schemas = dict(re.findall(r"^    (\w+):\n((?:      .*\n|\n)+)", schemas, re.MULTILINE))
-        self._parameters = dict(re.findall(r"^    (\w+):\n((?:      .*\n|\n)+)", components, re.MULTILINE))
-
-    def operation(self, method: str, path: str) -> Any:
-        """What the text says of a call, with the parameters it shares; None where it does not know it."""
-        for known, block in sorted(self._paths.items(), key=lambda path: path[0].count("{")):  # `show_many` is no id
-            if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", known), path):
-                item = _load(block)
-                operation = item.get(method.lower())
-                return operation and {
-                    **operation,
-                    "parameters": [*item.get("parameters", []), *operation.get("parameters", [])],
-                }
-        return None
-
-    def parameters(self, operation: Any) -> set[str]:
-        found = [
-            _load(self._parameters[p["$ref"].rpartition("/")[2]]) if "$ref" in p else p for p in operation["parameters"]
-        ]
-        return {parameter["name"] for parameter in found if parameter["in"] == "query"}
-
-    def check(self, schema: Any, data: object) -> None:
-        Draft4Validator({**self._plain(schema), "definitions": self._definitions(schema)}).validate(data)
-
-    def _definitions(self, schema: Any) -> dict[str, Any]:
-        names, found = self._names(schema), dict[str, Any]()
-        while names:
-            name = names.pop()
-            if name not in found:
-                parsed = _load(self._schemas[name])
-                found[name] = self._plain(parsed)
-                names |= self._names(parsed)
-        return found
-
-    def _names(self, schema: Any) -> set[str]:
-        return set(re.findall(r"#/components/schemas/(\w+)", json.dumps(schema, default=str)))
-
-    def _plain(self, schema: Any) -> Any:
-        """OpenAPI 3.0 as JSON Schema: references moved, `nullable` said by type; formats are not checked."""
-        if isinstance(schema, list):
-            return [self._plain(item) for item in schema]
-        if not isinstance(schema, dict):
-            return schema
-        plain = {key: self._plain(item) for key, item in schema.items() if key not in ("example", "format", "nullable")}
-        if isinstance(plain.get("$ref"), str):
-            return {"$ref": "#/definitions/" + plain["$ref"].rpartition("/")[2]}
-        if schema.get("nullable") and "type" in plain:
-            return {"anyOf": [plain, {"type": "null"}]}
-        return plain
-
-
-@cache
-def _load(block: str) -> Any:
-    yaml = YAML(typ="safe")
-    yaml.constructor.add_constructor("tag:yaml.org,2002:value", lambda loader, node: node.value)  # a bare `=`
-    return yaml.load(block)
-
-
 @pytest.fixture(scope="module")
-def spec() -> Spec:
-    return Spec(SPEC.read_text())
-
-
-class Recorder(httpx.AsyncBaseTransport):
-    """Passes requests on to the stand-in and keeps them with their answers."""
-
-    def __init__(self, standin: ZendeskStandIn) -> None:
-        self._inner = httpx.ASGITransport(standin.app)
-        self.calls: list[Call] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = await self._inner.handle_async_request(request)
-        await response.aread()
-        self.calls.append((request, response))
-        return httpx.Response(response.status_code, headers=response.headers, content=response.content)
+def spec() -> OpenApiText:
+    return OpenApiText(SPEC.read_text())
 
 
 @pytest.fixture
 async def calls() -> AsyncIterator[list[Call]]:
     """Everything that the adapter can do, once."""
     standin = ZendeskStandIn()
-    recorder = Recorder(standin)
+    recorder = CallRecorder(standin.app)
     adapter = ZendeskAdapter("support", make_settings(), transport=recorder)
     ticket = str(standin.open_ticket("Export", "It stops.", organization="Example", fields={"Plan": "pro"}))
     for _ in range(100):
@@ -159,14 +77,14 @@ async def calls() -> AsyncIterator[list[Call]]:
     await adapter.aclose()
 
 
-async def test_every_call_is_one_that_zendesk_documents(spec: Spec, calls: list[Call]) -> None:
+async def test_every_call_is_one_that_zendesk_documents(spec: OpenApiText, calls: list[Call]) -> None:
     asked = {(request.method, request.url.path) for request, _ in calls}
     unknown = {path for method, path in asked if not spec.operation(method, path)}
     assert unknown
     assert {path for path in unknown if not UNDOCUMENTED.fullmatch(path)} == set()
 
 
-async def test_webhooks_are_asked_for_as_the_fact_sheet_has_it(spec: Spec, calls: list[Call]) -> None:
+async def test_webhooks_are_asked_for_as_the_fact_sheet_has_it(spec: OpenApiText, calls: list[Call]) -> None:
     """Zendesk's OpenAPI text has no webhooks API (checked in the fact sheet, 5.1): these calls are held against what
     recorded traffic shows of it (1.7)."""
     checked = set()
@@ -190,7 +108,7 @@ async def test_webhooks_are_asked_for_as_the_fact_sheet_has_it(spec: Spec, calls
     assert checked == {"GET", "POST", "PATCH", "signing_secret"}
 
 
-async def test_exports_are_asked_for_as_the_fact_sheet_has_it(spec: Spec, calls: list[Call]) -> None:
+async def test_exports_are_asked_for_as_the_fact_sheet_has_it(spec: OpenApiText, calls: list[Call]) -> None:
     """The text lacks what was recorded: `per_page`, side-loads, and a cursor without `start_time` (2.1). Its example of
     a ticket event is one of a metric event, so the stand-in's answers are not held against it."""
     exports = [request for request, _ in calls if "/incremental/" in request.url.path]
@@ -205,7 +123,7 @@ async def test_exports_are_asked_for_as_the_fact_sheet_has_it(spec: Spec, calls:
         assert request.url.params["include"] in ("users,organizations,groups,comment_count", "comment_events")
 
 
-async def test_every_body_has_the_documented_shape(spec: Spec, calls: list[Call]) -> None:
+async def test_every_body_has_the_documented_shape(spec: OpenApiText, calls: list[Call]) -> None:
     checked = 0
     for request, _ in calls:
         operation = spec.operation(request.method, request.url.path)
@@ -215,19 +133,19 @@ async def test_every_body_has_the_documented_shape(spec: Spec, calls: list[Call]
     assert checked >= 5
 
 
-async def test_every_parameter_is_documented(spec: Spec, calls: list[Call]) -> None:
+async def test_every_parameter_is_documented(spec: OpenApiText, calls: list[Call]) -> None:
     paging = {"page[size]", "page[after]", "sort"}  # told in prose (fact sheet zendesk.md 2.2, 2.3)
     for request, _ in calls:
         operation = spec.operation(request.method, request.url.path)
         if operation:
-            beyond = set(request.url.params) - spec.parameters(operation) - paging
+            beyond = set(request.url.params) - spec.query(operation) - paging
             # side-loads of a ticket stand on a page of their own; exports have a test of their own
             beside = re.fullmatch(r"/api/v2/(tickets/\d+|incremental/.*)", request.url.path)
             assert beyond <= ({"include", "per_page"} if beside else set())
 
 
-async def test_updates_say_no_more_than_is_documented_and_the_marker(spec: Spec, calls: list[Call]) -> None:
-    known = set(_load(spec._schemas["TicketUpdateInput"])["properties"])
+async def test_updates_say_no_more_than_is_documented_and_the_marker(spec: OpenApiText, calls: list[Call]) -> None:
+    known = set(spec.schema("TicketUpdateInput")["properties"])
     updates = [json.loads(request.content)["ticket"] for request, _ in calls if request.content[:9] == b'{"ticket"']
     assert updates
     for update in updates:
@@ -235,16 +153,9 @@ async def test_updates_say_no_more_than_is_documented_and_the_marker(spec: Spec,
         assert update.get("comment", {}).get("public", False) is False
 
 
-async def test_the_stand_ins_answers_have_the_documented_shape(spec: Spec, calls: list[Call]) -> None:
+async def test_the_stand_ins_answers_have_the_documented_shape(spec: OpenApiText, calls: list[Call]) -> None:
     for request, response in calls:
         operation = spec.operation(request.method, request.url.path)
         documented = (operation or {}).get("responses", {}).get(str(response.status_code), {}).get("content")
         if documented and not request.url.path.endswith("/incremental/ticket_events"):
             spec.check(documented["application/json"]["schema"], without_nulls(response.json()))
-
-
-def without_nulls(data: Any) -> Any:
-    """The text forgets that what is unset is null (fact sheet zendesk.md 3.1)."""
-    if isinstance(data, dict):
-        return {key: without_nulls(value) for key, value in data.items() if value is not None}
-    return [without_nulls(item) for item in data] if isinstance(data, list) else data

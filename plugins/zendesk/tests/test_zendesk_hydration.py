@@ -118,6 +118,15 @@ async def test_people_and_company_are_asked_for_where_they_do_not_come_along(
     assert state.ticket.account.name == "Example Ltd"
 
 
+async def test_people_are_asked_for_by_hundreds_however_many_wrote(
+    standin: ZendeskStandIn, adapter: ZendeskAdapter
+) -> None:
+    ids = [standin.desk.user(f"Person {number}", f"p{number}@example.com").id for number in range(230)]
+    found = await adapter._client.users(map(str, ids))
+    assert {user.id for user in found} == set(map(str, ids))
+    assert [path for _, path in standin.api.requests].count("/api/v2/users/show_many") == 3
+
+
 async def test_a_company_that_we_may_not_see_is_an_id(standin: ZendeskStandIn, adapter: ZendeskAdapter) -> None:
     ticket_id = opened(standin)
     standin.api.side_loads = False
@@ -160,11 +169,17 @@ async def test_any_title_that_is_unknown_is_looked_for_not_only_the_last(
     [
         ({"body": "Plain words.", "plain_body": "Plain&nbsp;words."}, "Plain words."),
         ({"body": "", "plain_body": "Plain&nbsp;words."}, "Plain words."),
+        ({"body": "Plain words.", "public": None}, "Plain words."),
         ({"body": None, "html_body": "<p>Plain</p><p>words.</p>"}, "Plain\nwords."),
     ],
 )
-def test_a_comments_words_are_found_wherever_they_stand(words: dict[str, str], text: str) -> None:
+def test_a_comments_words_are_found_wherever_they_stand(words: dict[str, str | None], text: str) -> None:
     assert message_of(Comment.model_validate({"id": 1, **words}), {}).text == text
+
+
+@pytest.mark.parametrize("name", ["public", "comment_public"])
+def test_a_note_is_a_note_by_either_name_of_its_mark(name: str) -> None:
+    assert message_of(Comment.model_validate({"id": 1, "body": "x", name: False}), {}).direction is Direction.INTERNAL
 
 
 async def test_a_status_of_the_accounts_own_is_its_label(standin: ZendeskStandIn, adapter: ZendeskAdapter) -> None:

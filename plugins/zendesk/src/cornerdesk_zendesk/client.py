@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -139,9 +139,10 @@ class ZendeskClient:
 
     async def users(self, ids: Iterable[str], *, background: bool = False) -> list[User]:
         """Those of these users that exist; whoever may not list them sees them one by one, or not at all."""
-        wanted = sorted(set(ids))[:100]
-        if not wanted:
-            return []
+        hundreds = [await self._hundred_users(each, background) for each in _hundreds(ids)]
+        return [user for found in hundreds for user in found]
+
+    async def _hundred_users(self, wanted: list[str], background: bool) -> list[User]:
         answer = await self.api.request(
             "GET",
             "/api/v2/users/show_many",
@@ -166,9 +167,8 @@ class ZendeskClient:
             read_at, user = self._people.get(user_id, (float("-inf"), None))
             if now - read_at <= NAMES_KEPT and user is not None:
                 found[user_id] = user
-        unknown = sorted(wanted.keys() - found.keys())
-        for start in range(0, len(unknown), 100):
-            for user in await self.users(unknown[start : start + 100], background=True):
+        for hundred in _hundreds(wanted.keys() - found.keys()):
+            for user in await self._hundred_users(hundred, background=True):
                 if user.id is not None:
                     found[user.id] = user
                     self._people[user.id] = (now, user)
@@ -297,6 +297,12 @@ def _digits(vendor_id: str) -> str:
     if not (vendor_id.isascii() and vendor_id.isdigit()):
         raise RejectedError("Zendesk's ids are whole numbers, and this is none")
     return vendor_id
+
+
+def _hundreds(ids: Iterable[str]) -> Iterator[list[str]]:
+    """As many as one request takes."""
+    wanted = sorted(set(ids))
+    yield from (wanted[start : start + 100] for start in range(0, len(wanted), 100))
 
 
 def _next_cursor(data: Any) -> str | None:

@@ -216,7 +216,7 @@ class Comment(Loose):
     body: Text = ""
     html_body: str | None = None
     plain_body: str | None = None
-    public: bool = True
+    public: bool | None = Field(True, validation_alias=AliasChoices("public", "comment_public"))
     created_at: Time = None
     attachments: Annotated[list[File], Listed] = []
 
