@@ -15,19 +15,16 @@ import re
 import shutil
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from cornerdesk import ApiRejectedError, Status
+from cornerdesk.testing.openapi import CallRecorder, OpenApiText, without_nulls
 from cornerdesk_intercom.adapter import IntercomAdapter
 from cornerdesk_intercom.client import VERSION
 from cornerdesk_intercom.standin import IntercomStandIn
 from cornerdesk_intercom.testing import make_settings
-from jsonschema import Draft4Validator
-from ruamel.yaml import YAML
 
 SPEC = Path(__file__).parents[4] / "shared" / "specs" / f"intercom-{VERSION}.yaml"
 PRISM = os.environ.get("CORNERDESK_PRISM") or shutil.which("prism")
@@ -39,87 +36,9 @@ UNDOCUMENTED = {"sort"}
 Call = tuple[httpx.Request, httpx.Response]
 
 
-class Spec:
-    """The parts of the OpenAPI text that are asked for; reading all of it would take ten seconds."""
-
-    def __init__(self, text: str) -> None:
-        components = text[text.index("\ncomponents:") :]
-        self._paths = dict(re.findall(r'^  "(/[^"]+)":\n((?:    .*\n|\n)+)', text, re.MULTILINE))
-        self._schemas = dict(re.findall(r'^    "?(\w+)"?:\n((?:      .*\n|\n)+)', components, re.MULTILINE))
-
-    def operation(self, method: str, path: str) -> Any:
-        """What the text says of a call; None where it does not know it. A path without parameters comes first."""
-        for known in sorted(self._paths, key=lambda known: known.count("{")):
-            if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", known), path):
-                operation = _load(self._paths[known]).get(method.lower())
-                if operation:
-                    return operation
-        return None
-
-    def parameters(self, operation: Any) -> set[str]:
-        return {each["name"] for each in operation.get("parameters", []) if each["in"] == "query"}
-
-    def check(self, schema: Any, data: object) -> None:
-        Draft4Validator({**self._plain(schema), "definitions": self._definitions(schema)}).validate(data)
-
-    def keys(self, schema: Any) -> set[str]:
-        """Every key that a body of this schema may have at its top."""
-        if "$ref" in schema:
-            return self.keys(_load(self._schemas[schema["$ref"].rpartition("/")[2]]))
-        inner = [self.keys(each) for kind in ("oneOf", "anyOf", "allOf") for each in schema.get(kind, [])]
-        return set(schema.get("properties", {})).union(*inner)
-
-    def _definitions(self, schema: Any) -> dict[str, Any]:
-        names, found = self._names(schema), dict[str, Any]()
-        while names:
-            name = names.pop()
-            if name not in found:
-                parsed = _load(self._schemas[name])
-                found[name] = self._plain(parsed)
-                names |= self._names(parsed)
-        return found
-
-    def _names(self, schema: Any) -> set[str]:
-        return set(re.findall(r"#/components/schemas/(\w+)", json.dumps(schema, default=str)))
-
-    def _plain(self, schema: Any) -> Any:
-        """OpenAPI 3.0 as JSON Schema: references moved, `nullable` said by type; formats are not checked."""
-        if isinstance(schema, list):
-            return [self._plain(item) for item in schema]
-        if not isinstance(schema, dict):
-            return schema
-        plain = {key: self._plain(item) for key, item in schema.items() if key not in ("example", "format", "nullable")}
-        if isinstance(plain.get("$ref"), str):
-            return {"$ref": "#/definitions/" + plain["$ref"].rpartition("/")[2]}
-        if schema.get("nullable") and "type" in plain:
-            return {"anyOf": [plain, {"type": "null"}]}
-        return plain
-
-
-@cache
-def _load(block: str) -> Any:
-    yaml = YAML(typ="safe")
-    yaml.constructor.add_constructor("tag:yaml.org,2002:value", lambda loader, node: node.value)  # a bare `=`
-    return yaml.load(block)
-
-
 @pytest.fixture(scope="module")
-def spec() -> Spec:
-    return Spec(SPEC.read_text())
-
-
-class Recorder(httpx.AsyncBaseTransport):
-    """Passes requests on to the stand-in and keeps them with their answers."""
-
-    def __init__(self, standin: IntercomStandIn) -> None:
-        self._inner = httpx.ASGITransport(standin.app)
-        self.calls: list[Call] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = await self._inner.handle_async_request(request)
-        await response.aread()
-        self.calls.append((request, response))
-        return httpx.Response(response.status_code, headers=response.headers, content=response.content)
+def spec() -> OpenApiText:
+    return OpenApiText(SPEC.read_text())
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +49,7 @@ def calls() -> list[Call]:
 
 async def _every_call() -> list[Call]:
     standin = IntercomStandIn()
-    recorder = Recorder(standin)
+    recorder = CallRecorder(standin.app)
     adapter = IntercomAdapter("chat", make_settings(), transport=recorder)
     await adapter.check()
     for tickets in (False, True):
@@ -152,7 +71,7 @@ async def _every_call() -> list[Call]:
     return recorder.calls
 
 
-def test_every_call_is_one_that_intercom_documents(spec: Spec, calls: list[Call]) -> None:
+def test_every_call_is_one_that_intercom_documents(spec: OpenApiText, calls: list[Call]) -> None:
     asked = {(request.method, request.url.path) for request, _ in calls}
     assert {call for call in asked if not spec.operation(*call)} == set()
     assert len({request.method for request, _ in calls}) == 4
@@ -163,7 +82,7 @@ def test_every_call_pins_the_version_and_signs_in(calls: list[Call]) -> None:
     assert {request.headers["authorization"] for request, _ in calls} == {"Bearer access-token"}
 
 
-def test_every_body_has_the_documented_shape(spec: Spec, calls: list[Call]) -> None:
+def test_every_body_has_the_documented_shape(spec: OpenApiText, calls: list[Call]) -> None:
     checked = set()
     for request, _ in calls:
         if not request.content:
@@ -178,12 +97,12 @@ def test_every_body_has_the_documented_shape(spec: Spec, calls: list[Call]) -> N
     assert len(checked) >= 10
 
 
-def test_every_parameter_is_documented(spec: Spec, calls: list[Call]) -> None:
+def test_every_parameter_is_documented(spec: OpenApiText, calls: list[Call]) -> None:
     for request, _ in calls:
-        assert set(request.url.params) <= spec.parameters(spec.operation(request.method, request.url.path))
+        assert set(request.url.params) <= spec.query(spec.operation(request.method, request.url.path))
 
 
-def test_the_stand_ins_answers_have_the_documented_shape(spec: Spec, calls: list[Call]) -> None:
+def test_the_stand_ins_answers_have_the_documented_shape(spec: OpenApiText, calls: list[Call]) -> None:
     checked = 0
     for request, response in calls:
         responses = spec.operation(request.method, request.url.path)["responses"]
@@ -192,13 +111,6 @@ def test_the_stand_ins_answers_have_the_documented_shape(spec: Spec, calls: list
             spec.check(documented["application/json"]["schema"], without_nulls(response.json()))
             checked += 1
     assert checked >= 20
-
-
-def without_nulls(data: Any) -> Any:
-    """The text forgets that what is unset is null."""
-    if isinstance(data, dict):
-        return {key: without_nulls(value) for key, value in data.items() if value is not None}
-    return [without_nulls(item) for item in data] if isinstance(data, list) else data
 
 
 # ── Prism ───────────────────────────────────────────────────────────────────────────────────────────────────────────
