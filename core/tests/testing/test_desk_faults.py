@@ -140,6 +140,24 @@ async def test_a_fault_hits_what_it_names_and_nothing_else(standin: PlainStandIn
     assert standin.faults == []
 
 
+async def test_a_path_may_name_a_list_without_what_is_in_it(standin: PlainStandIn, http: httpx.AsyncClient) -> None:
+    ticket = standin.open_ticket("a", "b")
+    standin.faults.append(Fault(path="/tickets$", status=500))
+    assert (await http.get(f"/v1/tickets/{ticket}")).status_code == 200
+    assert (await http.get("/v1/tickets")).status_code == 500
+
+
+async def test_a_page_comes_again_only_where_one_came(standin: PlainStandIn, http: httpx.AsyncClient) -> None:
+    tickets = [standin.open_ticket(name, "x") for name in "ab"]
+    standin.faults.append(Fault.repeated_page(path="/tickets", skip=0))
+    for ticket in tickets:
+        assert (await http.get(f"/v1/tickets/{ticket}")).json()["ticket"]["id"] == ticket
+    assert standin.faults, "used up by what had nothing to repeat"
+    standin.comment(tickets[0], "More.")
+    assert len((await http.get(f"/v1/tickets/{tickets[0]}")).json()["messages"]) == 1
+    assert len((await http.get(f"/v1/tickets/{tickets[0]}")).json()["messages"]) == 2
+
+
 def test_a_fault_of_no_known_kind_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="trickle"):
         Fault("trikle")  # type: ignore[arg-type]

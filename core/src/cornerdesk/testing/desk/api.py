@@ -108,7 +108,9 @@ class Api(ABC):
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """A part of a list. `next` is the place where the next page begins; None: there is none."""
+    """A part of a list. `next` is the place where the next page begins; None: there is none. Where pages are numbered,
+    the next one's number is made of it (`page.next // size + 1`) and not by counting on: after `Fault.empty_page` it is
+    the same place once more."""
 
     rows: list[T]
     next: int | None

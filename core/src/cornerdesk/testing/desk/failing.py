@@ -48,13 +48,15 @@ class Faults:
             if fault.skip > 0:
                 fault.skip -= 1
                 continue
+            if fault.kind == "repeated_page" and scope["path"] not in self._last:
+                continue
             fault.times -= 1
             self._pending[:] = [other for other in self._pending if other.times > 0]
             return fault
         return None
 
     async def _page(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
-        if fault.kind == "repeated_page" and scope["path"] in self._last:
+        if fault.kind == "repeated_page":
             await _tell(self._last[scope["path"]], send)
             return
         if fault.kind == "shifted_page":

@@ -52,14 +52,15 @@ class Fault:
         truncated: breaks the connection in the middle of the answer.
         trickle: answers byte by byte, `seconds` apart.
         huge: answers with `size` bytes.
-        repeated_page: gives the answer to the last request of this path again.
+        repeated_page: gives the answer to the last request of this path again; waits for one that was asked before.
         shifted_page: somebody touches a ticket first, so that pages of a list shift (`StandIn.touch`).
         empty_page: a page without rows that is not the last (lists made with `page_of`).
 
     Attributes:
         kind: see there.
         method: only these requests; None: any.
-        path: only paths that contain this; `*` stands for anything.
+        path: only paths that contain this; `*` stands for anything, `$` at the end for the path's end: `/tickets$` is
+            the list and no ticket of it.
         status: of the answer.
         retry_after: the header's value; None: no such header.
         seconds, size: see the kinds.
@@ -87,7 +88,8 @@ class Fault:
             raise ValueError(f"no fault is called {self.kind!r}; there are: {', '.join(get_args(Kind))}")
 
     def matches(self, method: str, path: str) -> bool:
-        return self.times > 0 and self.method in (None, method) and fnmatchcase(path, f"*{self.path}*")
+        wanted = f"*{self.path[:-1]}" if self.path.endswith("$") else f"*{self.path}*"
+        return self.times > 0 and self.method in (None, method) and fnmatchcase(path, wanted)
 
     def on(self, method: str | None = None, path: str = "", *, times: int = 1, skip: int = 0) -> Fault:
         """The same fault for these requests only."""
