@@ -165,6 +165,17 @@ def test_a_changed_status_tells_before_and_after() -> None:
     assert fact.keys[0] == "change:5158:status:8f1b6c1e-0f6a-4c3f-9b3f-0d8a5d0f9c11:1"
 
 
+@pytest.mark.parametrize("second", range(4))
+def test_a_field_that_takes_its_value_again_soon_after_has_changed_again(second: int) -> None:
+    def keys(seconds: int) -> set[str]:
+        time = f"2026-10-05T11:58:{seconds:02d}Z"
+        change = {"current": "PENDING", "previous": "OPEN", "meta": {"sequence": {"id": f"S{seconds}", "position": 1}}}
+        body = json.loads(event("ticket.status_changed", change, updated_at=time))
+        return set(only_fact(json.dumps(body | {"time": time, "id": f"E{seconds}"}).encode()).keys)
+
+    assert not keys(second) & keys(second + 2)
+
+
 def test_several_changes_of_one_action_are_several_facts() -> None:
     keys = [only_fact(read_fixture(name)).keys for name in ("status_changed", "tags_changed")]
     assert not set(keys[0]) & set(keys[1])

@@ -15,7 +15,7 @@ Keys of facts, so that the same fact told by another delivery is one fact:
 
 and beside those that history tells, too (`keys`), names that both give:
 
-    became:<ticket>:<field>:<value>:<four seconds>, rated:<ticket>:<what>, deleted:<ticket>:<updated_at>
+    became:<ticket>:<field>:<value>:<two seconds>, rated:<ticket>:<what>, deleted:<ticket>:<updated_at>
 
 `ticket.created` brings the first message's words (`detail.description`) but not its id, so the fact's message is called
 `first:<ticket>` and `first_message` is true. A later `comment_added` tells the same message by its real id; it is the
