@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from cornerdesk.testing import no_pause
 from cornerdesk_intercom.adapter import IntercomAdapter
 from cornerdesk_intercom.standin import IntercomStandIn
 from cornerdesk_intercom.testing import SECRET, make_settings
-
-
-class Pauses:
-    """Sleeping that takes no time, and lets others run."""
-
-    def __init__(self) -> None:
-        self.slept: list[float] = []
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -39,7 +28,7 @@ async def connect(standin: IntercomStandIn) -> AsyncIterator[Callable[..., Inter
 
     def make(**changes: Any) -> IntercomAdapter:
         settings = make_settings(base_url=standin.base_url, **changes)  # type: ignore[attr-defined]
-        made.append(IntercomAdapter("chat", settings, sleep=Pauses().sleep))
+        made.append(IntercomAdapter("chat", settings, sleep=no_pause))
         return made[-1]
 
     yield make
