@@ -354,6 +354,36 @@ async def test_what_we_wrote_is_recognised_when_it_comes_back(world: World) -> N
     assert tag.event.actor.kind is ActorKind.SELF
 
 
+async def test_what_somebody_changed_beside_us_is_told_apart_from_our_echo(world: World) -> None:
+    """One look at the ticket finds both, and nobody tells who did which."""
+    await world.echo(tag_hint("exec-watch", added=True))
+    changes = {
+        "tags": {"before": ["a"], "after": ["a", "exec-watch"]},
+        "status": {"before": "open", "after": "solved"},
+    }
+    told = await world.told(world.fact(CHANGED, "t", at=1, changes=changes, actor={"id": None}))
+    assert {tuple(one.event.changes): one.event.actor.kind for one in told} == {
+        ("tags",): ActorKind.SELF,
+        ("status",): ActorKind.UNKNOWN,
+    }
+
+
+async def test_a_tag_of_somebody_elses_beside_ours_is_not_our_echo(world: World) -> None:
+    await world.echo(tag_hint("exec-watch", added=True))
+    tags = {"tags": {"before": ["a"], "after": ["a", "exec-watch", "vip"]}}
+    (told,) = await world.told(world.fact(CHANGED, "t", at=1, changes=tags, actor={"id": None}))
+    assert told.event.actor.kind is ActorKind.UNKNOWN
+
+
+async def test_all_that_the_vendor_says_we_did_is_our_echo(world: World) -> None:
+    """Such as the status that a note of ours opened the ticket with."""
+    await world.echo(tag_hint("exec-watch", added=True))
+    changes = {"tags": {"before": [], "after": ["exec-watch"]}, "status": {"before": "pending", "after": "open"}}
+    us = {"id": "own-1", "kind": "agent", "name": "Bot"}
+    (told,) = await world.told(world.fact(CHANGED, "t", at=1, changes=changes, actor=us))
+    assert told.event.actor.kind is ActorKind.SELF
+
+
 async def test_the_same_words_from_somebody_else_are_not_our_echo(world: World) -> None:
     await world.echo(text_hint("Escalated to Ada"))
     note = world.message("90", "Escalated to Ada", direction="internal", author="a-7")

@@ -233,9 +233,8 @@ class _Settlement:
             self._told_message(settled)
         self._found_messages(settled)
         changes = self._vendors_changes(settled.told) if fact.changes else self._changes_found()
-        changes = self._new_changes(settled, changes)
-        if changes:
-            self._draft(settled, EventKind.TICKET_CHANGED, changes=changes)
+        for by_one in self._parted(fact, self._new_changes(settled, changes)):
+            self._draft(settled, EventKind.TICKET_CHANGED, changes=by_one)
 
     def _tells_creation(self, fact: Fact) -> bool:
         return created_key(self._copy.id) not in self._seen and self._near_creation(fact.occurred_at, CREATION)
@@ -264,6 +263,14 @@ class _Settlement:
                 new[name] = change
                 self._see(settled, [key])
         return new
+
+    def _parted(self, fact: Fact, changes: Mapping[str, Change]) -> list[dict[str, Change]]:
+        """Changes that nobody says who made may be of several: those we made are told apart, lest they hide others'."""
+        if fact.actor.id is not None:
+            return [dict(changes)] if changes else []
+        ours = {name: change for name, change in changes.items() if self._is_echo(fact.actor, None, {name: change})}
+        others = {name: change for name, change in changes.items() if name not in ours}
+        return [part for part in (ours, others) if part]
 
     def _key_of_change(self, told: ToldFact, name: str, change: Change) -> str:
         if told.fact.changes:
@@ -306,10 +313,13 @@ class _Settlement:
         return filled(actor, known) if known else actor
 
     def _is_echo(self, actor: Actor, message: Message | None, changes: Mapping[str, Change]) -> bool:
-        """What we wrote, told back to us. Of somebody known not to be us it is none, however alike it looks."""
-        if self._around.echoes.isdisjoint(hints_of(message, changes)):
+        """What we wrote, told back to us. Of somebody known not to be us it is none, however alike it looks; and of
+        changes by nobody knows whom all have to be ours."""
+        hints, own = hints_of(message, changes), self._around.own_user
+        if self._around.echoes.isdisjoint(hints) or (
+            actor.id is None and message is None and hints - self._around.echoes
+        ):
             return False
-        own = self._around.own_user
         return actor.id is None or own is None or actor.id == own
 
 
