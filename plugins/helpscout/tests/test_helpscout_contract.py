@@ -1,4 +1,4 @@
-"""Every call of ours beside the calls that Help Scout documents. There is no OpenAPI text of it (fact sheet 5.2), so the
+"""Every call of ours beside those that Help Scout documents. There is no OpenAPI text of it (fact sheet 5.2), so the
 table here is the contract: the calls of 1.6, 2.2 to 2.6 and 4.1 that we make, with all that each may carry.
 """
 

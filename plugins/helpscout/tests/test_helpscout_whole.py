@@ -146,6 +146,43 @@ class TestWhole(WholeTests):
         assert {name for event in done for name in event.changes} == {"tags", "status", "team"}
         assert {event.actor.kind for event in done} == {ActorKind.SELF}
 
+    async def test_what_a_person_changed_beside_us_is_not_hidden_as_our_echo(self, company: Company) -> None:
+        """No body tells who changed what, so one look at the conversation finds both."""
+        ticket = company.desk.open_ticket("Export stops", "We will cancel.", tags=["beta"])
+        await company.hear_webhooks()
+        company.later()
+        receipt = await company.adapter.add_tags(ticket, ("vip",), "cd-1")
+        company.desk.change(ticket, status="closed")
+        await company.expect_echoes(ticket, receipt)
+        await company.hear_webhooks()
+        by = {name: event.actor.kind for event in await company.events() for name in event.changes}
+        assert by == {"tags": ActorKind.SELF, "status": ActorKind.UNKNOWN}
+
+    async def test_a_tag_that_a_person_added_beside_ours_is_not_hidden(self, company: Company) -> None:
+        ticket = company.desk.open_ticket("Export stops", "We will cancel.", tags=["beta"])
+        await company.hear_webhooks()
+        company.later()
+        receipt = await company.adapter.add_tags(ticket, ("vip",), "cd-1")
+        company.desk.change(ticket, add_tags=["angry"])
+        await company.expect_echoes(ticket, receipt)
+        await company.hear_webhooks()
+        (changed,) = [event for event in await company.events() if event.changes]
+        assert changed.changes["tags"].after == ["beta", "vip", "angry"]
+        assert changed.actor.kind is ActorKind.UNKNOWN
+
+    async def test_who_loses_a_ticket_that_we_assign_to_a_team_loses_it_by_us(self, company: Company) -> None:
+        ticket = company.desk.open_ticket("Export stops", "We will cancel.")
+        company.desk.change(ticket, assignee=company.desk.agent_id)
+        await company.hear_webhooks()
+        company.later()
+        await company.expect_echoes(ticket, await company.adapter.assign(ticket, None, "billing", "cd-1"))
+        await company.hear_webhooks()
+        ours = [event for event in await company.events() if "team" in event.changes]
+        assert {name: event.actor.kind for event in ours for name in event.changes} == {
+            "team": ActorKind.SELF,
+            "assignee": ActorKind.SELF,
+        }
+
     async def test_a_customer_who_writes_after_us_is_not_taken_for_us(self, company: Company) -> None:
         ticket = company.desk.open_ticket("Export stops", "We will cancel.")
         await company.hear_webhooks()

@@ -244,7 +244,8 @@ async def test_an_agent_is_assigned_by_id_or_address(
     agent = standin.agent_id if by == "id" else "IRA@example.com"
     receipt = await adapter.assign(ticket, agent, None, "m")
     assert standin.look(ticket).assignee == standin.agent_id
-    assert receipt.echoes == (field_hint("assignee", standin.agent_id),)
+    assert field_hint("assignee", standin.agent_id) in receipt.echoes
+    assert field_hint("team", None) in receipt.echoes
 
 
 @pytest.mark.parametrize("name", ["billing", "Tier 2", "id"])
@@ -256,6 +257,7 @@ async def test_a_team_is_assigned_by_id_or_name_and_looked_at(
     receipt = await adapter.assign(ticket, None, team if name == "id" else name, "m")
     assert standin.look(ticket).team == standin.teams[team]
     assert field_hint("team", standin.teams[team]) in receipt.echoes
+    assert field_hint("assignee", None) in receipt.echoes
 
 
 async def test_a_team_that_help_scout_did_not_take_is_told(

@@ -187,7 +187,9 @@ class HelpScoutAdapter(Adapter):
         if agent is not None:
             user = await self._user(agent)
             await self._client.patch(ticket_id, "/assignTo", int(user))
-            return Receipt(echoes=(field_hint("assignee", user),), detail=f"assigned to user {user}")
+            # Whoever had it has it no more: that, too, is told as a change, and is ours.
+            echoes = (field_hint("assignee", user), field_hint("team", None))
+            return Receipt(echoes=echoes, detail=f"assigned to user {user}")
         if team is None:
             raise RejectedError("assign names neither an agent nor a team")
         return await self._assign_team(ticket_id, *await self._team(team))
@@ -268,7 +270,8 @@ class HelpScoutAdapter(Adapter):
                 f"Help Scout took the assignment to team {team} and did not carry it out; assign to a user instead"
             )
         shown = name_of(assignee.first, assignee.last) or name
-        return Receipt(echoes=(field_hint("team", shown), field_hint("team", name)), detail=f"assigned to team {team}")
+        echoes = (field_hint("team", shown), field_hint("team", name), field_hint("assignee", None))
+        return Receipt(echoes=echoes, detail=f"assigned to team {team}")
 
 
 def _changed_tags(conversation: Conversation, wanted: dict[str, None], *, adding: bool) -> list[str] | None:
