@@ -35,7 +35,6 @@ from cornerdesk_zendesk.schemas import (
     Named,
     Organization,
     OrganizationAnswer,
-    TagsAnswer,
     TicketAnswer,
     UpdateAnswer,
     User,
@@ -242,13 +241,10 @@ class ZendeskClient:
         self._updates.told(ticket_id, answer.headers)
         return self.parse(UpdateAnswer, answer)
 
-    async def change_tags(self, method: str, ticket: ApiTicket, tags: Iterable[str]) -> list[str]:
+    async def change_tags(self, method: str, ticket: ApiTicket, tags: Iterable[str]) -> None:
         """Adds (`PUT`) or removes (`DELETE`) tags, unless somebody changed the ticket since it was read (409).
 
-        POST, which other APIs add with, would replace them all (fact sheet zendesk.md 4.1).
-
-        Returns:
-            The tags that the ticket has now, as far as the answer tells, else none.
+        POST, which other APIs add with, would replace them all; the answer may have no body (zendesk.md 4.1).
         """
         stamp = ticket.updated_at.strftime("%Y-%m-%dT%H:%M:%SZ") if ticket.updated_at else None
         safe = {"updated_stamp": stamp, "safe_update": True} if stamp else {}
@@ -257,7 +253,6 @@ class ZendeskClient:
             method, f"{ticket_path(ticket.id)}/tags", json={"tags": list(tags), **safe}, repeatable=True
         )
         self._updates.told(ticket.id, answer.headers)
-        return self.parse(TagsAnswer, answer).tags if answer.body.strip() else []
 
     # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

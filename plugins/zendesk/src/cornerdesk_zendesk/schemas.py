@@ -361,10 +361,6 @@ class OrganizationAnswer(Loose):
     organization: Organization
 
 
-class TagsAnswer(Loose):
-    tags: Words
-
-
 class CountAnswer(Loose):
     """`GET .../comments/count`."""
 
