@@ -17,7 +17,7 @@ from cornerdesk import MemoryCredentials, Status
 from cornerdesk.testing import SECRET, no_pause
 from cornerdesk_helpscout.adapter import HelpScoutAdapter
 from cornerdesk_helpscout.standin import HelpScoutStandIn
-from cornerdesk_helpscout.standin.desk import Person
+from cornerdesk_helpscout.standin.conversations import Person
 from cornerdesk_helpscout.testing import make_settings
 
 Check = Callable[[object], bool]

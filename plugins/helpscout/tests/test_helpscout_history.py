@@ -19,7 +19,7 @@ from cornerdesk import (
 )
 from cornerdesk_helpscout.adapter import HelpScoutAdapter
 from cornerdesk_helpscout.standin import Fault, HelpScoutStandIn
-from cornerdesk_helpscout.standin.desk import Person
+from cornerdesk_helpscout.standin.conversations import Person
 
 
 @pytest.fixture

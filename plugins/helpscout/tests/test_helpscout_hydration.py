@@ -6,7 +6,7 @@ import pytest
 from cornerdesk import ActorKind, Direction, RejectedError, RetryableError, Status, UnknownOutcomeError
 from cornerdesk_helpscout.adapter import HelpScoutAdapter
 from cornerdesk_helpscout.standin import Fault, HelpScoutStandIn
-from cornerdesk_helpscout.standin.desk import Person
+from cornerdesk_helpscout.standin.conversations import Person
 
 
 @pytest.fixture

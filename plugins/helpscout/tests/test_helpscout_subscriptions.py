@@ -71,6 +71,21 @@ async def test_one_that_help_scout_switched_off_is_on_again(
     assert set(mended.events) == {*SUBSCRIBED, "customer.updated"}
 
 
+async def test_one_that_tells_bots_apart_still_does_after_it_was_mended(
+    standin: HelpScoutStandIn, adapter: HelpScoutAdapter
+) -> None:
+    """Payload version V3 is not documented, and nobody who got it is to lose it (1.4)."""
+    await adapter.register_webhook(URL)
+    (hook,) = standin.api.hooks.values()
+    assert hook.payloadVersion == "V2"
+    hook.state, hook.payloadVersion = "disabled", "V3"
+    (listed,) = await adapter.list_webhooks()
+    assert listed.missing == ()
+    await adapter.repair_webhook(listed, URL)
+    (mended,) = standin.api.hooks.values()
+    assert (mended.state, mended.payloadVersion) == ("enabled", "V3")
+
+
 async def test_a_secret_longer_than_help_scout_takes_is_told_before(
     standin: HelpScoutStandIn, connect: Callable[..., HelpScoutAdapter]
 ) -> None:

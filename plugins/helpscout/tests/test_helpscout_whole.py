@@ -146,6 +146,31 @@ class TestWhole(WholeTests):
         assert {name for event in done for name in event.changes} == {"tags", "status", "team"}
         assert {event.actor.kind for event in done} == {ActorKind.SELF}
 
+    async def test_who_asks_again_while_they_wait_costs_no_call_and_who_asks_after_an_answer_does(
+        self, company: Company
+    ) -> None:
+        """Who waits since when is only to be found in all threads, unless it is as it was."""
+        ticket = company.desk.open_ticket("Export stops", "We will cancel.", organization="Example Ltd")
+        await company.hear_webhooks()
+        asked, requests = len(desk_of(company).api.requests), desk_of(company).api.requests
+        company.later()
+        company.desk.comment(ticket, "Anybody?")
+        await company.hear_webhooks()
+        assert requests[asked:] == []
+        again = (await company.events())[-1]
+        assert again.ticket.account is not None
+        assert again.ticket.waiting_since == (await company.events())[0].occurred_at
+        company.later()
+        company.desk.comment(ticket, "On it.", by="agent")
+        await company.hear_webhooks()
+        company.later()
+        company.desk.comment(ticket, "Thank you, and?")
+        await company.hear_webhooks()
+        last = max(await company.events(), key=lambda event: event.occurred_at)
+        assert last.message is not None
+        assert (last.message.text, last.ticket.waiting_since) == ("Thank you, and?", last.occurred_at)
+        assert len(requests) > asked
+
     async def test_what_a_person_changed_beside_us_is_not_hidden_as_our_echo(self, company: Company) -> None:
         """No body tells who changed what, so one look at the conversation finds both."""
         ticket = company.desk.open_ticket("Export stops", "We will cancel.", tags=["beta"])

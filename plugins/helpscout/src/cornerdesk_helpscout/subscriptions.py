@@ -31,7 +31,8 @@ def subscription_of(webhook: Webhook) -> Subscription:
 
 
 def wanted(url: str, secret: SecretStr, before: Webhook | None = None) -> JSON:
-    """The body that makes or replaces a subscription. What people chose stays: its label, more events, some inboxes.
+    """The body that makes or replaces a subscription. What people chose stays: its label, more events, some inboxes,
+    and V3 where somebody got it.
 
     Raises:
         UnsupportedError: the secret is longer than Help Scout documents (1.2).
@@ -46,7 +47,7 @@ def wanted(url: str, secret: SecretStr, before: Webhook | None = None) -> JSON:
         "url": url,
         "events": [*SUBSCRIBED, *more],
         "secret": secret.get_secret_value(),
-        "payloadVersion": "V2",
+        "payloadVersion": "V3" if before is not None and (before.payloadVersion or "").lower() == "v3" else "V2",
         "notification": False,
         "label": (before.label if before is not None else None) or LABEL,
     }

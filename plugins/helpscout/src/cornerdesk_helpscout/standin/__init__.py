@@ -27,7 +27,8 @@ from cornerdesk.testing.desk import (
 )
 
 from cornerdesk_helpscout.standin.api import RATE_HEADERS, HelpScoutApi, Hook
-from cornerdesk_helpscout.standin.desk import Conversation, Desk, Person, Thread
+from cornerdesk_helpscout.standin.conversations import Conversation, Person, Thread
+from cornerdesk_helpscout.standin.desk import Desk
 from cornerdesk_helpscout.webhooks import EVENT, SIGNATURE
 
 __all__ = ["Fault", "HelpScoutStandIn", "Hook", "Sent", "Write"]

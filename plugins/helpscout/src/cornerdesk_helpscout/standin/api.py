@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from cornerdesk_helpscout.standin.desk import ADDRESS, Conversation, Desk, Person, refusal, seconds
+from cornerdesk_helpscout.standin.conversations import ADDRESS, Conversation, Person, refusal, seconds
+from cornerdesk_helpscout.standin.desk import Desk
 
 RATE_HEADERS = RateHeaders(
     limit=("x-ratelimit-limit-minute",),
