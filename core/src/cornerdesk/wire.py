@@ -76,6 +76,8 @@ def _needed_id(value: object) -> str:
 
 
 def _word(value: object) -> object:
+    if type(value) is int and abs(value) < 10**30:
+        return str(value)
     return value.strip().lower() or None if isinstance(value, str) else value
 
 
@@ -91,7 +93,7 @@ Id = Annotated[str, BeforeValidator(_needed_id)]
 OptionalId = Annotated[str | None, BeforeValidator(read_id)]
 Time = Annotated[datetime | None, BeforeValidator(read_time)]
 Word = Annotated[str | None, BeforeValidator(_word)]
-"""An enum's value in lower case; None when unset."""
+"""An enum's value in lower case, one that is a number as its digits; None when unset."""
 Text = Annotated[str, BeforeValidator(_text)]
 Ids = Annotated[list[Id], BeforeValidator(_list)]
 Words = Annotated[list[str], BeforeValidator(_list)]

@@ -302,7 +302,8 @@ class Adapter(ABC):
 
     # ── write-back ──────────────────────────────────────────────────────────────────────────────────────────────────
     # `marker` is unique for the effect: put it where the vendor keeps it and customers do not see it, so that
-    # `find_write` finds it after an unknown outcome.
+    # `find_write` finds it after an unknown outcome. Only `add_note` may not be repeated, so only its marker is looked
+    # for. Where a note has no other place for it than its text, `read` and `fetch_ticket` take it off again.
 
     async def add_note(self, ticket_id: str, text: str, marker: str) -> Receipt:
         """Add an internal note; the customer never sees it. Needs NOTE.
@@ -335,5 +336,5 @@ class Adapter(ABC):
 
     async def find_write(self, ticket_id: str, marker: str) -> Receipt | None:
         """The receipt of the write that carried `marker`, or None when it certainly did not take place. Needs
-        LOOK_UP."""
+        LOOK_UP. Asked after an `add_note` of unknown outcome: every other write is simply repeated."""
         raise UnsupportedError(f"{self.helpdesk} cannot look a write up")

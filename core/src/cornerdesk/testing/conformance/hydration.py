@@ -32,7 +32,7 @@ class HydrationTests(StandardTests):
 
     def attach(self, bench: Bench, ticket: str, url: str) -> None:
         """Put an attachment at `url` on the ticket's last message, in the stand-in."""
-        pytest.skip(f"{type(self).__name__} does not give attach")
+        pytest.skip(f"{type(self).__name__} does not give attach, so attachments are not tested")
 
     async def test_a_ticket_is_complete(self, bench: Bench) -> None:
         """Every field of the model that the vendor has is told: rules see nothing else.

@@ -116,7 +116,8 @@ class WriteBackTests(StandardTests):
     async def test_a_write_that_took_place_is_found(self, bench: Bench) -> None:
         """After a time-out the write is looked up by its marker.
 
-        When it fails: send the marker where the vendor keeps it, and compare it in `find_write`.
+        When it fails: send the marker where the vendor keeps it, and compare it in `find_write`. Where a note has no
+        place for it but its text, let it stand there in a last line: only agents read notes.
         """
         self.need(Capability.NOTE, Capability.LOOK_UP)
         ticket = bench.open_ticket()
@@ -173,7 +174,8 @@ class WriteBackTests(StandardTests):
         """Somebody tags the ticket while we do: both tags are there afterwards.
 
         When it fails: use the vendor's call that adds; where there is only one that replaces them all, use its
-        protection against overwriting, or read again afterwards and repair.
+        protection against overwriting, or read again afterwards and repair. Where the vendor has none of these, leave
+        TAG undeclared; or declare it, mark this test xfail with that reason, and say in your README what can be lost.
         """
         self.need(Capability.TAG)
         ticket = bench.open_ticket()

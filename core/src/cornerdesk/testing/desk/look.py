@@ -9,7 +9,8 @@ from cornerdesk import Direction, Priority, Status
 
 @dataclass(frozen=True)
 class Line:
-    """One message of a ticket as it stands at the vendor."""
+    """One message of a ticket as it stands at the vendor; `text` as people read it there, HTML taken apart
+    (`cornerdesk.html_to_text`)."""
 
     id: str
     text: str
