@@ -24,7 +24,7 @@ import hashlib
 import json
 from contextlib import suppress
 
-from cornerdesk import Delivery, Reading, RejectedError, SignatureError, check_signature, load_json
+from cornerdesk import JSON, Delivery, Reading, RejectedError, SignatureError, check_signature, load_json
 from cornerdesk.wire import parse
 from pydantic import SecretStr
 
@@ -85,12 +85,16 @@ def delivery_key(delivery: Delivery) -> str:
     with suppress(RejectedError, RecursionError, ValueError):
         data = load_json(delivery.body)
         if isinstance(data, dict):
-            if found := read_notification_id(data.get("id")):
-                return f"notification:{found}"
-            same = {key: value for key, value in data.items() if key not in ATTEMPT}
-            text = json.dumps(same, sort_keys=True).encode("utf-8", "replace")
-            return f"content:{hashlib.sha256(text).hexdigest()}"
+            return _key_of(data)
     return f"body:{hashlib.sha256(delivery.body).hexdigest()}"
+
+
+def _key_of(envelope: JSON) -> str:
+    if found := read_notification_id(envelope.get("id")):
+        return f"notification:{found}"
+    same = {key: value for key, value in envelope.items() if key not in ATTEMPT}
+    text = json.dumps(same, sort_keys=True).encode("utf-8", "replace")
+    return f"content:{hashlib.sha256(text).hexdigest()}"
 
 
 def read(delivery: Delivery, app_id: str, pages: str) -> Reading:
@@ -111,4 +115,4 @@ def read(delivery: Delivery, app_id: str, pages: str) -> Reading:
     notification = parse(Notification, data)
     if notification.app_id != app_id:
         return Reading(ignored=OTHER_WORKSPACE)
-    return read_notification(notification, delivery_key(delivery), delivery.received_at, pages, data)
+    return read_notification(notification, _key_of(data), delivery.received_at, pages, data)
