@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 
 import httpx
 import pytest
 from cornerdesk.runtime import Runtime
+from cornerdesk.storage import tables
 from cornerdesk.web import dashboard
 from cornerdesk.web.overview import first_id
 
@@ -89,6 +90,33 @@ async def test_what_is_stuck_stands_first_with_the_way_to_it(browser: httpx.Asyn
     for link in ("/deadletters", "/deliveries?state=stored", "/effects?state=unknown&timers=yes"):
         assert link in page.links
         await read(browser, link)
+
+
+async def test_what_is_fetched_does_not_hide_that_a_help_desk_sends_nothing(
+    browser: httpx.AsyncClient, records: Any
+) -> None:
+    await records.delivery("support", origin="reconcile")
+    await records.delivery("chat", origin="backfill", state="stored", age=timedelta(minutes=3))
+    page = await read(browser, "/")
+    assert "support played silent no delivery in 24 h" in page.text
+    assert "from 0 deliveries and 2 records of history" in page.text
+    assert "1 Deliveries not read yet" in page.text
+
+
+async def test_what_doctor_found_is_seen_without_asking_it(browser: httpx.AsyncClient, runtime: Runtime) -> None:
+    found: list[dict[str, str]] = [
+        {"what": "silent"},
+        {"what": "lacking", "subject": "1"},
+        {"what": "lacking", "subject": "2"},
+    ]
+    gone = {"source": "once", "what": "missing"}
+    row = {"source": "support", "subject": "", "since": datetime.now(UTC), "detail": "no subscription"}
+    async with runtime.store.storage.transaction() as tx:
+        await tx.execute(tables.findings.insert(), [{**row, **each} for each in [*found, gone]])
+    page = await read(browser, "/")
+    assert "3 Findings about sources: see `cornerdesk doctor`" in page.text
+    assert "/sources" in page.links
+    assert "lacking, silent" in (await read(browser, "/sources")).text
 
 
 async def test_what_is_under_way_or_to_come_is_not_stuck(browser: httpx.AsyncClient, records: Any) -> None:

@@ -22,6 +22,8 @@ class SourceRow(BaseModel):
     """One source of the configuration.
 
     Attributes:
+        findings: what the last examination (`serve`'s, every hour, or `doctor`'s) found wrong: the words of
+            `cornerdesk doctor`, which tells more.
         last_delivery_at: when its help desk last sent a webhook.
         last_reconcile_at: when reconcile last reached the end; null: never.
         reconcile_state: `waiting` (not yet due for the first time), `fine`, `behind` (more than one turn could fetch),
@@ -34,6 +36,7 @@ class SourceRow(BaseModel):
 
     source: str
     helpdesk: str
+    findings: tuple[str, ...] = ()
     last_delivery_at: UtcTime | None = None
     last_reconcile_at: UtcTime | None = None
     reconcile_state: str | None = None
@@ -48,11 +51,13 @@ def source_listing() -> Listing:
     """`sources`: a command, an API route and a page."""
     return Listing(
         name="sources",
-        about="the help desks of the configuration: when each was last heard of, how reconcile and backfill stand",
+        about="the help desks of the configuration: what is wrong (`cornerdesk doctor` tells more), when each was last"
+        " heard of, how reconcile and backfill stand",
         row=SourceRow,
         columns=(
             "source",
             "helpdesk",
+            "findings",
             "last_delivery_at",
             "last_reconcile_at",
             "reconcile_state",
@@ -67,11 +72,13 @@ def source_listing() -> Listing:
 
 async def _rows(question: Question) -> Sequence[SourceRow]:
     runs = await _runs(question.tx)
+    findings = await _findings(question.tx)
     sources = sorted(question.configuration.sources.items())
     return [
         SourceRow(
             source=name,
             helpdesk=settings.adapter,
+            findings=tuple(findings.get(name, ())),
             last_delivery_at=await _last_delivery(question.tx, name),
             **_reconcile(settings, runs.get((name, Origin.RECONCILE))),
             **_backfill(runs.get((name, Origin.BACKFILL)), question.now),
@@ -84,6 +91,15 @@ async def _rows(question: Question) -> Sequence[SourceRow]:
 async def _runs(tx: Transaction) -> dict[tuple[str, Origin], Run]:
     found = [Run.model_validate(row) for row in await tx.rows(select(tables.history_runs))]
     return {(run.source, run.origin): run for run in found}
+
+
+async def _findings(tx: Transaction) -> dict[str, list[str]]:
+    """The kinds of what is wrong, each once, of each source."""
+    table = tables.findings.c
+    found: dict[str, list[str]] = {}
+    for row in await tx.rows(select(table.source, table.what).distinct().order_by(table.source, table.what)):
+        found.setdefault(row["source"], []).append(row["what"])
+    return found
 
 
 async def _last_delivery(tx: Transaction, source: str) -> datetime | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, func, or_, select
 
 from cornerdesk.actions import EffectState
+from cornerdesk.model import Origin
 from cornerdesk.storage import tables
 from cornerdesk.storage.transaction import Transaction
 from cornerdesk.web.asking import ask_rows
@@ -28,12 +29,19 @@ MOST = 100
 
 @dataclass(frozen=True)
 class SourceSeen:
-    """What came from one source in the last day. `unread`: stored and not yet processed, the oldest since `oldest`."""
+    """What came from one source in the last day.
+
+    Attributes:
+        last, received: of webhooks: what backfill and reconcile fetch says nothing of whether the help desk sends.
+        fetched: records of history that backfill and reconcile fetched.
+        unread: stored and not yet processed, wherever from, the oldest since `oldest`.
+    """
 
     name: str
     helpdesk: str
     last: datetime | None = None
     received: int = 0
+    fetched: int = 0
     unread: int = 0
     oldest: datetime | None = None
 
@@ -56,6 +64,7 @@ class Overview:
     sources: Sequence[SourceSeen]
     worries: Sequence[Worry]
     received: int
+    fetched: int
     events: int
     effects: dict[str, int]
 
@@ -67,32 +76,38 @@ async def look_over(runtime: Runtime) -> Overview:
         sources = await _sources(tx, runtime, now)
         counted = await _open_effects(tx, now)
         counted["dead"] += await tx.value(select(func.count()).where(tables.deliveries.c.state == "dead"))
+        counted["findings"] = await _findings(tx, list(runtime.store.configuration.sources))
         events = await tx.value(select(func.count()).where(tables.events.c.received_at >= now - DAY))
         effects = await _effects(tx, now)
     worries = _worries(counted, _late(sources, now), await _escalations(runtime))
-    return Overview(now, sources, worries, sum(each.received for each in sources), events, effects)
+    received, fetched = (sum(getattr(each, name) for each in sources) for name in ("received", "fetched"))
+    return Overview(now, sources, worries, received, fetched, events, effects)
 
 
 async def _sources(tx: Transaction, runtime: Runtime, now: datetime) -> list[SourceSeen]:
     table = tables.deliveries.c
     columns: list[ColumnElement[Any]] = [
-        table.source, table.state, func.count().label("n"),
+        table.source, table.state, table.origin, func.count().label("n"),
         func.max(table.received_at, type_=table.received_at.type).label("last"),
         func.min(table.received_at, type_=table.received_at.type).label("first"),
     ]  # fmt: skip
-    rows = await tx.rows(select(*columns).where(table.id >= first_id(now - DAY)).group_by(table.source, table.state))
+    rows = await tx.rows(
+        select(*columns).where(table.id >= first_id(now - DAY)).group_by(table.source, table.state, table.origin)
+    )
     found = []
     for name, settings in runtime.store.configuration.sources.items():
         own = [row for row in rows if row["source"] == name]
-        unread = next((row for row in own if row["state"] == "stored"), None)
+        sent = [row for row in own if row["origin"] == Origin.WEBHOOK]
+        unread = [row for row in own if row["state"] == "stored"]
         found.append(
             SourceSeen(
                 name,
                 settings.adapter,
-                max((row["last"] for row in own), default=None),
-                sum(row["n"] for row in own),
-                unread["n"] if unread else 0,
-                unread["first"] if unread else None,
+                max((row["last"] for row in sent), default=None),
+                sum(row["n"] for row in sent),
+                sum(row["n"] for row in own if row not in sent),
+                sum(row["n"] for row in unread),
+                min((row["first"] for row in unread), default=None),
             )
         )
     return found
@@ -107,6 +122,12 @@ async def _open_effects(tx: Transaction, now: datetime) -> dict[str, int]:
     return {str(state): 0 for state in states} | {row["state"]: row["n"] for row in await tx.rows(counted)}
 
 
+async def _findings(tx: Transaction, sources: Sequence[str]) -> int:
+    """What is wrong with the sources of the configuration: those that were taken out of it are nobody's worry."""
+    found: int = await tx.value(select(func.count()).where(tables.findings.c.source.in_(sources)))
+    return found
+
+
 async def _effects(tx: Transaction, now: datetime) -> dict[str, int]:
     table = tables.effects.c
     counted = select(table.state, func.count().label("n")).where(table.planned_at >= now - DAY, ~table.internal)
@@ -117,6 +138,7 @@ def _worries(counted: Mapping[str, int], unread: int, escalations: Mapping[str, 
     """What a person must see to first."""
     found = [
         (counted["dead"], "Dead letters: a person must retry or drop them", "/deadletters", "dead"),
+        (counted["findings"], "Findings about sources: see `cornerdesk doctor`", "/sources", "dead"),
         (escalations["exhausted"], "Escalations that nobody answered", "/escalations?state=exhausted", "exhausted"),
         (unread, "Deliveries not read yet: does a worker run?", "/deliveries?state=stored", "failed"),
         (counted["planned"], "Effects overdue: does a worker run?", "/effects?state=planned&timers=yes", "failed"),
