@@ -275,6 +275,25 @@ def test_credentials_that_are_refused_end_it(company: Path, desk: type[BookishDe
     assert (row["backfill_state"], row["reason"]) == ("failed", "support: the token is refused; renew it")
 
 
+def test_a_beginning_in_the_future_is_a_mistake(company: Path, cornerdesk: Run) -> None:
+    done = cornerdesk("backfill", "support", "--since", "2999-01-01")
+    assert (done.code, "'2999-01-01' lies in the future" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("tickets", "said"),
+    [
+        (0, ["0 tickets, 0 new events.", "Complete."]),
+        (1, ["1 ticket, 1 new event.", "1 part stored, 1 counted by the help desk.", "Complete."]),
+    ],
+)
+def test_what_there_is_little_of_is_told_in_plain_words(
+    company: Path, desk: type[BookishDesk], cornerdesk: Run, tickets: int, said: list[str]
+) -> None:
+    desk.tickets = tickets
+    assert cornerdesk("backfill", "support").out.splitlines() == said
+
+
 def test_it_begins_where_it_is_told_to(company: Path, desk: type[BookishDesk], cornerdesk: Run) -> None:
     done = cornerdesk("backfill", "support", "--since", "2026-01-01")
     assert "all history since 2026-01-01 00:00:00" in done.err

@@ -66,6 +66,12 @@ def test_this_machine_is_not_reached_from_outside(host: str) -> None:
     assert "this machine" in (why_unreachable(f"https://{host}/webhooks/support") or "")
 
 
+@pytest.mark.parametrize("host", ["example.com", "cornerdesk.example.com", "example.org."])
+def test_the_example_that_nobody_replaced_is_no_address(host: str) -> None:
+    assert "example" in (why_unreachable(f"https://{host}/webhooks/support") or "")
+    assert why_unreachable("https://anexample.com/webhooks/support") is None
+
+
 @pytest.mark.parametrize("address", ["http://desk.acme.example/", "desk.acme.example", "ftp://desk.acme.example/", ""])
 def test_what_no_vendor_should_send_to(address: str) -> None:
     assert why_unreachable(address)

@@ -71,6 +71,7 @@ def test_a_vendor_that_refuses_is_one_error(cornerdesk: Run, account: Account) -
     done = cornerdesk("webhooks", "list")
     assert done.code == 1
     assert "support: moody refuses the token" in done.err
+    assert done.out == ""
 
 
 def test_one_that_cannot_list_is_passed_over_unless_it_was_named(
@@ -189,6 +190,7 @@ def test_where_only_a_person_can_the_adapter_says_how(
     ("url", "why"),
     [
         ("http://desk.acme.example", "not encrypted"),
+        ("https://cornerdesk.example.com", "is an example"),
         ("https://127.0.0.1:8484", "this machine only"),
         ("http://localhost:8484", "this machine only"),
     ],

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,12 @@ class _Beginning(click.ParamType[tuple[str, datetime]]):
     name = "when"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, datetime]:
-        return value if isinstance(value, tuple) else (value.strip(), Since().convert(value, param, ctx))
+        if isinstance(value, tuple):
+            return value
+        moment = Since().convert(value, param, ctx)
+        if moment > datetime.now(UTC):
+            self.fail(f"{value!r} lies in the future: nothing has changed since then")
+        return value.strip(), moment
 
 
 @click.command(epilog=example("cornerdesk backfill support --since 2026-01-01"))
@@ -93,28 +98,31 @@ def show(summary: Summary) -> None:
     """What came of it, for people."""
     kinds = {name: getattr(summary, name) for name in ("deleted", "scrubbed", "spam", "merged")}
     apart = ", ".join(f"{count:,} {name}" for name, count in kinds.items() if count)
-    click.echo(f"{summary.tickets:,} tickets{f' ({apart})' if apart else ''}, {summary.events:,} new events.")
+    tickets, events = console.counted(summary.tickets, "ticket"), console.counted(summary.events, "new event")
+    click.echo(f"{tickets}{f' ({apart})' if apart else ''}, {events}.")
     if summary.unknown:
         click.echo(f"{summary.unknown:,} of the tickets told nothing that could be used.")
     _show_parts(summary)
     if summary.dead:
-        records = "record" if summary.dead == 1 else "records"
         click.echo(
-            f"{summary.dead:,} {records} could not be read: `cornerdesk deadletters list` says why; once that is"
-            " mended, `cornerdesk deadletters retry` or this command tries again."
+            f"{console.counted(summary.dead, 'record')} could not be read: `cornerdesk deadletters list` says why;"
+            " once that is mended, `cornerdesk deadletters retry` or this command tries again."
         )
     if summary.complete:
         click.secho("Complete.", fg="green", color=console.colour())
 
 
 def _show_parts(summary: Summary) -> None:
+    if not summary.tickets:
+        return
     if not summary.compared:
         click.echo("The help desk does not count the parts of its tickets, so there is nothing to compare.")
         return
-    click.echo(f"{summary.parts:,} parts stored, {summary.counted:,} counted by the help desk.")
+    click.echo(f"{console.counted(summary.parts, 'part')} stored, {summary.counted:,} counted by the help desk.")
     if not summary.differ:
         return
-    click.echo(f"{summary.differ:,} tickets differ, {summary.missing:,} of them lack parts:")
+    differ = "1 ticket differs" if summary.differ == 1 else f"{summary.differ:,} tickets differ"
+    click.echo(f"{differ}, {summary.missing:,} of them lack{'s' if summary.missing == 1 else ''} parts:")
     for each in summary.differences:
         click.echo(f"  ticket {console.plain(each.ticket)}: {each.parts:,} stored, {each.counted:,} counted")
     if summary.differ > len(summary.differences):

@@ -129,7 +129,7 @@ class Bar(Display):
             self._task,
             total=run.tickets if run.ended else total,
             completed=run.tickets,
-            rate=f"{pace.rate(run):,.0f}/s",
+            rate=_rate(pace, run),
             remaining="" if remaining is None else f"{length(remaining)} left",
             note="",
         )
@@ -185,7 +185,16 @@ def _line(run: Run, pace: Pace) -> str:
     total = f" of {run.total:,}" if run.total is not None and run.total >= run.tickets else ""
     remaining = pace.remaining(run)
     left = f", {length(remaining)} left" if remaining is not None and not run.ended else ""
-    return f"{run.source}: {run.tickets:,}{total} tickets, {pace.rate(run):,.0f}/s{left}"
+    return f"{run.source}: {run.tickets:,}{total} tickets, {_rate(pace, run)}{left}"
+
+
+def _rate(pace: Pace, run: Run) -> str:
+    """Tickets a second; with a digit behind the point where there are few, for 0/s looks like a standstill."""
+    rate = pace.rate(run)
+    return f"{rate:,.0f}/s" if rate >= _MANY else f"{rate:.1f}/s"
+
+
+_MANY = 9.5
 
 
 def _waiting(news: Waiting) -> str:

@@ -153,6 +153,11 @@ def cell(value: Any, column: str = "") -> str:
     return f"[{STATES[text]}]{text}[/]" if column.rsplit(".", 1)[-1] == "state" and text in STATES else text
 
 
+def counted(count: int, thing: str) -> str:
+    """So many of them: `1 ticket`, `1,204 tickets`."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
 def plain(text: str) -> str:
     """Text on one line, without what would move the cursor or colour the terminal."""
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())

@@ -20,7 +20,7 @@ def new() -> None:
     """
 
 
-@new.command(epilog=example("cornerdesk new adapter freshdesk"))
+@new.command(short_help="Write the project of an adapter.", epilog=example("cornerdesk new adapter freshdesk"))
 @click.argument("name")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), required=False)
 @unread_config_option

@@ -59,7 +59,11 @@ def webhooks(config: Path) -> None:
     """
 
 
-@webhooks.command("list", epilog=example("cornerdesk webhooks list support --json"))
+@webhooks.command(
+    "list",
+    short_help="Show them: where each sends, and what it lacks.",
+    epilog=example("cornerdesk webhooks list support --json"),
+)
 @click.argument("source", required=False)
 @config_option
 @json_option
@@ -71,14 +75,18 @@ def list_webhooks(source: str | None, config: Path, as_json: bool) -> int:
         console.json_lines(rows)
     elif rows:
         console.table([_shown(row) for row in rows], COLUMNS)
-    else:
+    elif asked:
         click.echo("No subscriptions.")
     if configuration.server.public_url is None:
         console.note("server.public_url is not set, so nobody can tell which are ours.")
     return 0 if asked else 1
 
 
-@webhooks.command("register", epilog=example("cornerdesk webhooks register support --secret-file support.secret"))
+@webhooks.command(
+    "register",
+    short_help="Have a help desk send to us.",
+    epilog=example("cornerdesk webhooks register support --secret-file support.secret"),
+)
 @click.argument("source")
 @click.option(
     "--secret-file",

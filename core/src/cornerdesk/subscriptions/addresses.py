@@ -6,6 +6,8 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_EXAMPLES = ("example.com", "example.net", "example.org")
+"""Nobody's, for ever (RFC 2606): what stands in `cornerdesk init`'s configuration until somebody fills in their own."""
 
 
 def webhook_address(public_url: str, source: str) -> str:
@@ -36,6 +38,8 @@ def why_unreachable(address: str) -> str | None:
         return "is no address that anybody could send to"
     if is_loopback(address):
         return "leads to this machine only"
+    if any(f".{parts.hostname.rstrip('.')}".endswith(f".{name}") for name in _EXAMPLES):
+        return "is an example, and nobody's"
     return None if parts.scheme == "https" else "is not encrypted: customers' words would travel for all to read"
 
 
