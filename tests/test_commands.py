@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,18 @@ def test_a_port_in_use_is_told_before_anything_else(sqlite_stage: Stage) -> None
     )
     assert again.returncode == 2
     assert f"cannot listen on 127.0.0.1:{sqlite_stage.support.port}" in again.stderr
+
+
+def test_each_help_desk_that_init_shows_needs_no_more_than_its_comment_taken_away(tmp_path: Path) -> None:
+    assert run("init", "ops", cwd=tmp_path).returncode == 0
+    folder = tmp_path / "ops"
+    for name in ("cornerdesk.yaml", ".env.example"):
+        file = folder / name
+        file.write_text(re.sub(r"(?m)^( *)# (?=  |inbox:|chat:|[A-Z_]+=$)", r"\1", file.read_text()))
+    secrets = dict.fromkeys(re.findall(r"(?m)^([A-Z_]+)=$", (folder / ".env.example").read_text()), "s3cret")
+    fine = run("check", cwd=folder, environment=secrets)
+    assert (fine.returncode, fine.stderr) == (0, "")
+    assert "3 sources" in fine.stdout
 
 
 def test_init_check_and_the_mistakes_between(tmp_path: Path) -> None:
