@@ -34,6 +34,9 @@ ROOT = Path(__file__).parents[1]
 BOUNDS = 60_000
 """Bytes of a body at most: more is nothing new."""
 
+FRESH = 0.5
+"""How often a seed is taken instead of what earlier changes made of one: those pile up, until everything is refused."""
+
 ODD: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 10**40, 1.5, "", "0", "x", "OPEN", "null", "5158", "2026-10-05T12:00:00.123456789Z",
     "9999-12-31T23:59:59-12:00", 1_700_000_000, -62135596801, [], {}, [None], [[]], {"id": None}, "a" * 300, "\u0000",
@@ -185,11 +188,14 @@ def _fixtures(name: str) -> list[tuple[bool, dict[str, str], bytes]]:
 def mutate(data: bytes, most: int, seed: int, target: Target) -> bytes:
     """A body like this one: between one and four places of it changed."""
     draw = random.Random(seed)
-    try:
-        number, body = json.loads(data)
-    except (ValueError, TypeError):
-        number = draw.randrange(len(target.seeds))
+    number, body = draw.randrange(len(target.seeds)), None
+    if draw.random() < FRESH:
         body = json.loads(target.seeds[number][2])
+    else:
+        try:
+            number, body = json.loads(data)
+        except (ValueError, TypeError):
+            body = json.loads(target.seeds[number][2])
     for _ in range(draw.randint(1, 4)):
         body = _changed(body, draw, target)
     out = json.dumps([number, body]).encode()

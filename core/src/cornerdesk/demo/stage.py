@@ -134,7 +134,7 @@ class Stage:
                 serve.start()
                 # One after the other: the first makes the tables.
                 self.serves[0].wait_until_answers(f"{self.url}/readyz")
-                wait_until(lambda serve=serve: " ready " in serve.tail(), seconds=30, what="a process of serve")  # type: ignore[misc]
+                wait_until(lambda serve=serve: " ready " in serve.tail(), seconds=60, what="a process of serve")  # type: ignore[misc]
         except BaseException:
             self.__exit__(None, None, None)
             raise

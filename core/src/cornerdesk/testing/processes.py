@@ -73,7 +73,7 @@ class Process:
     def exit_code(self) -> int | None:
         return None if self._process is None else self._process.poll()
 
-    def wait_until_answers(self, url: str, *, seconds: float = 30) -> None:
+    def wait_until_answers(self, url: str, *, seconds: float = 60) -> None:
         """Wait for a 200 at `url`."""
 
         def answers() -> bool:
