@@ -41,6 +41,9 @@ def sample(name: str, *tells: Told, enums: tuple[str, ...] = ()) -> Sample:
 
 
 class Zendesk(StandardTests):
+    clock: Clock | None = None
+    """The stand-in's: what is too new for an export is so by one clock, whatever today's date is."""
+
     samples = (
         sample(
             "ticket_created",
@@ -72,7 +75,8 @@ class Zendesk(StandardTests):
     def make_adapter(
         self, *, base_url: str = NOWHERE, secrets: tuple[str, ...] = (SECRET,), sleep: Sleep = no_pause
     ) -> Adapter:
-        return ZendeskAdapter("support", make_settings(base_url=base_url, webhook_secret=secrets), sleep=sleep)
+        settings = make_settings(base_url=base_url, webhook_secret=secrets)
+        return ZendeskAdapter("support", settings, sleep=sleep, clock=self.clock)
 
     def make_delivery(self, sample: Sample, *, secret: str = SECRET, at: datetime = NOW, attempt: int = 1) -> Delivery:
         stamp = at.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -81,6 +85,7 @@ class Zendesk(StandardTests):
         return Delivery(headers={**signed, INVOCATION: invocation, **sample.headers}, body=sample.body, received_at=at)
 
     def make_standin(self, clock: Clock) -> ZendeskStandIn:
+        self.clock = clock
         return ZendeskStandIn(secret=SECRET, clock=clock)
 
 
