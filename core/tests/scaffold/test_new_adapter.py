@@ -70,6 +70,27 @@ def test_every_method_to_write_has_one_todo(project: Path) -> None:
     assert len(todos) == len(set(todos)), "one each"
 
 
+SIGNED = """\
+from datetime import UTC, datetime
+from cornerdesk import Delivery
+from cornerdesk.testing.desk import Sent
+from cornerdesk_help_desk2 import webhooks
+from cornerdesk_help_desk2.standin import HelpDesk2StandIn
+
+now = datetime.now(UTC)
+body, headers = HelpDesk2StandIn(secret="s").pack(Sent("1", None, "x", None, b"{}"), "s", now)
+webhooks.verify(Delivery(headers=headers, body=body, received_at=now), ("s",), now)
+"""
+
+
+def test_its_stand_in_signs_what_it_verifies(project: Path, environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNED],
+        cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 def test_no_placeholder_is_left(project: Path) -> None:
     files = [path for path in project.rglob("*") if path.suffix in (".py", ".toml", ".md", ".json")]
     assert len(files) >= 12

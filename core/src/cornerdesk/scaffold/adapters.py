@@ -18,6 +18,7 @@ _FILES = {
     "gitignore": ".gitignore",
     "src/init.py": "src/cornerdesk_@name@/__init__.py",
     "src/adapter.py": "src/cornerdesk_@name@/adapter.py",
+    "src/client.py": "src/cornerdesk_@name@/client.py",
     "src/webhooks.py": "src/cornerdesk_@name@/webhooks.py",
     "src/mapping.py": "src/cornerdesk_@name@/mapping.py",
     "src/schemas.py": "src/cornerdesk_@name@/schemas.py",
