@@ -183,6 +183,25 @@ class TestWhole(WholeTests):
         by = {name: event.actor.kind for event in await company.events() for name in event.changes}
         assert by == {"tags": ActorKind.SELF, "status": ActorKind.UNKNOWN}
 
+    async def test_what_a_person_does_again_after_us_is_not_taken_for_our_echo(self, company: Company) -> None:
+        ticket = company.desk.open_ticket("Export stops", "We will cancel.")
+        await company.hear_webhooks()
+        company.later()
+        await company.expect_echoes(ticket, await company.adapter.set_status(ticket, Status.CLOSED, "cd-1"))
+        await company.hear_webhooks()
+        company.later(hours=48)
+        company.desk.comment(ticket, "Not solved!")  # opens it again
+        await company.hear_webhooks()
+        company.later(hours=48)
+        company.desk.change(ticket, status="closed")
+        await company.hear_webhooks()
+        changed = [event for event in await company.events() if event.changes]
+        assert [(event.changes["status"].after, event.actor.kind) for event in changed] == [
+            ("solved", ActorKind.SELF),
+            ("open", ActorKind.UNKNOWN),
+            ("solved", ActorKind.UNKNOWN),
+        ]
+
     async def test_a_tag_that_a_person_added_beside_ours_is_not_hidden(self, company: Company) -> None:
         ticket = company.desk.open_ticket("Export stops", "We will cancel.", tags=["beta"])
         await company.hear_webhooks()

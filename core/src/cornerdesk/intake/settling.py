@@ -14,8 +14,9 @@ from itertools import islice
 from typing import Any, Protocol
 
 import structlog
-from sqlalchemy import bindparam, select, tuple_, update
+from sqlalchemy import bindparam, delete, select, tuple_, update
 
+from cornerdesk.adapters.echo import hints_of
 from cornerdesk.adapters.interface import Adapter, Capability
 from cornerdesk.clock import Clock
 from cornerdesk.intake.facts import Draft, Settled, Surroundings, settle
@@ -26,6 +27,7 @@ from cornerdesk.intake.reading import DONE, ReadDelivery
 from cornerdesk.intake.told import ToldFact
 from cornerdesk.model import (
     Account,
+    ActorKind,
     Customer,
     Direction,
     Event,
@@ -145,10 +147,24 @@ class Settler:
             new_facts += ({"source": source, "key": _short(key), "event": event} for key in settled.keys)
             snapshots += ((snapshot, settled.told.delivery) for snapshot in made)
         await self._write_rows(tx, copies, new_facts, snapshots)
+        await self._use_up_echoes(tx, [snapshot.event for snapshot, _ in snapshots])
         await self._finish(tx, batch, snapshots)
         for snapshot, _ in snapshots:
             await self._decide(tx, snapshot)
         return [MadeEvent(snapshot.event.source, snapshot.event.kind.value) for snapshot, _ in snapshots]
+
+    async def _use_up_echoes(self, tx: Transaction, events: Sequence[Event]) -> None:
+        """A write of ours changes a field once. Where nobody tells who changed it, the same change later is somebody
+        else's; where deliveries tell old values, one that tells this change again, with its actor, may still come."""
+        table = tables.echoes
+        for event in events:
+            if event.actor.kind is not ActorKind.SELF or event.actor.id is not None or not event.changes:
+                continue
+            if Capability.BEFORE_AND_AFTER in self._adapters[event.source].capabilities:
+                continue
+            used = hints_of(None, event.changes)
+            of_ticket = (table.c.source == event.source) & (table.c.ticket == event.ticket.id)
+            await tx.execute(delete(table).where(of_ticket, table.c.hint.in_(used)))
 
     async def _lock(self, tx: Transaction, keys: Sequence[TicketKey]) -> dict[TicketKey, Mapping[str, Any] | None]:
         """Make and lock the rows; None for one that is new. Everybody locks in this order, so nobody deadlocks."""
