@@ -6,12 +6,14 @@ import asyncio
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import asyncpg
 import pytest
 from cornerdesk.engine import EngineSettings, Job, JobRequest, open_jobs
+from cornerdesk.engine.postgresql_driver import PostgresqlDriver
 from cornerdesk.storage import Storage, StorageUnavailable, open_storage
+from cornerdesk.storage.postgresql import PostgresqlStorage
 
 if TYPE_CHECKING:
     from core.tests.engine.conftest import Bench
@@ -99,6 +101,17 @@ async def test_a_lost_listener_is_replaced_and_jobs_still_start_at_once(bench: B
         await asyncio.sleep(0.5)
         await bench.enqueue(work("after"))
         await bench.ran(3, within=2)
+
+
+@on_postgresql
+async def test_whether_the_listener_hears_is_asked_only_once_it_listens(storage: Storage) -> None:
+    heard = asyncio.Event()
+    async with PostgresqlDriver(cast(PostgresqlStorage, storage)).opened() as driver:
+        asked = asyncio.create_task(driver.notify("ch_test", "anybody?"))
+        await asyncio.wait({asked}, timeout=0.5)  # long enough to connect, and to ask too early
+        await driver.add_listener("ch_test", lambda payload: heard.set())
+        async with asyncio.timeout(5):
+            await asyncio.gather(asked, heard.wait())
 
 
 @on_postgresql

@@ -81,7 +81,9 @@ class PostgresqlDriver:
                 for channel, callback in self._callbacks:
                     await connection.add_listener(channel, _relay(callback))
             self._listener = connection
-            self._listening.set()
+            # PgQueuer adds its callback a little after it begins to ask by `notify` whether it is heard.
+            if self._callbacks:
+                self._listening.set()
             self._wake()
             await lost.wait()
             log.warning("listener_lost")
@@ -100,6 +102,8 @@ class PostgresqlDriver:
             # When this fails the connection is lost, and the next one gets the callback from the list.
             with suppress(StorageUnavailable), reaching(self._storage.url):
                 await connection.add_listener(channel, _relay(callback))
+                if connection is self._listener:
+                    self._listening.set()
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
         return [dict(row) for row in await self._outlast(lambda: self._pool.fetch(query, *args))]
@@ -108,7 +112,8 @@ class PostgresqlDriver:
         return await self._outlast(lambda: self._pool.execute(query, *args))
 
     async def notify(self, channel: str, payload: str) -> None:
-        # PgQueuer asks by this whether the listener hears: while it is being connected anew the answer is not yet no.
+        # PgQueuer asks by this whether the listener hears: before LISTEN, and while it is being connected anew, the
+        # answer is not yet no.
         listening = asyncio.ensure_future(self._listening.wait())
         closing = asyncio.ensure_future(self._shutdown.wait())
         try:
