@@ -216,7 +216,7 @@ async def test_a_record_tells_everything_and_needs_nothing(
     assert kinds == [EventKind.TICKET_CREATED, EventKind.MESSAGE_ADDED, EventKind.TICKET_RATED, None]
     assert all(fact.needs == frozenset() for fact in reading.facts)
     (state,) = reading.states
-    assert state.ticket.status is Status.CLOSED
+    assert state.ticket.status is Status.SOLVED
     webhooks = [fact for sent in standin.sent for fact in adapter.read(standin.delivery_of(sent)).facts]
     rated = [fact.keys for fact in webhooks if fact.kind is EventKind.TICKET_RATED]
     assert rated == [fact.keys for fact in reading.facts if fact.kind is EventKind.TICKET_RATED]

@@ -93,7 +93,7 @@ async def test_everything_that_happens_is_one_event(tickets: bool, seed: int) ->
         read = len(standin.sent)
         shuffled.shuffle(facts)
         settled.take(facts, await adapter.fetch_ticket(ticket), clock.now())
-    opened, solved = ("new", "solved") if tickets else ("open", "closed")
+    opened, solved = ("new", "solved") if tickets else ("open", "solved")
     assert settled.told() == [
         "ticket.created We will cancel.",
         "message.added Still.",

@@ -257,7 +257,7 @@ def test_assigned_and_reopened_is_two_changes() -> None:
 @pytest.mark.parametrize(
     ("topic", "status"),
     [
-        ("conversation.admin.closed", Status.CLOSED),
+        ("conversation.admin.closed", Status.SOLVED),
         ("conversation.admin.opened", Status.OPEN),
         ("conversation.admin.snoozed", Status.PENDING),
         ("conversation.admin.unsnoozed", Status.OPEN),
@@ -397,17 +397,28 @@ def test_a_state_of_versions_before_2_12_is_a_word() -> None:
     assert (fact.ticket["status"], fact.ticket["status_label"]) == (Status.PENDING, "Ask Bo")
 
 
+def test_a_closed_conversation_is_solved_for_a_reply_opens_it() -> None:
+    fact = one("conversation_admin_closed")
+    assert (fact.ticket["status"], fact.ticket["status_label"]) == (Status.SOLVED, "closed")
+
+
+@pytest.mark.parametrize("state", ["submitted", "in_progress", "waiting_on_customer", "resolved"])
+def test_a_ticket_closed_in_the_inbox_is_solved_in_any_state(state: str) -> None:
+    fact = one("ticket_created", open=False, ticket_state=state, ticket_state_internal_label="With Bo")
+    assert (fact.ticket["status"], fact.ticket["status_label"]) == (Status.SOLVED, "With Bo")
+
+
 def test_a_closed_ticket_may_be_nested_or_not() -> None:
     flat, nested = one("ticket_closed"), one("ticket_closed_nested")
     assert flat.keys == nested.keys == ("part:25300001004:status",)
     assert flat.ticket["customer"]["id"] == nested.ticket["customer"]["id"] == BO
-    assert nested.ticket["status"] is Status.CLOSED
+    assert nested.ticket["status"] is Status.SOLVED
 
 
-def test_a_ticket_closed_by_nobody_told_is_closed_all_the_same() -> None:
+def test_a_ticket_closed_by_nobody_told_is_solved_all_the_same() -> None:
     parts = {"type": "ticket_part.list", "ticket_parts": [], "total_count": 0}
     fact = one("ticket_closed", ticket_parts=parts)
-    assert fact.changes["status"].after is Status.CLOSED
+    assert fact.changes["status"].after is Status.SOLVED
 
 
 def test_a_snoozed_ticket_is_pending_unless_it_is_resolved() -> None:

@@ -23,6 +23,7 @@ from cornerdesk import (
 )
 from cornerdesk.adapters.echo import hints_of
 from cornerdesk_intercom.adapter import IntercomAdapter
+from cornerdesk_intercom.events import TOPICS
 from cornerdesk_intercom.notes import holds_marker, is_html, marker_in, note_html, without_marker
 from cornerdesk_intercom.standin import Fault, IntercomStandIn
 from cornerdesk_intercom.testing import make_settings
@@ -210,7 +211,8 @@ async def test_assigning_a_closed_ticket_does_not_open_it(standin: IntercomStand
     standin.set_status(ticket, "closed")
     await adapter.assign(ticket, "815", "Tier 2", "m")
     look = standin.look(ticket)
-    assert (look.assignee, look.team, look.status) == ("815", "Tier 2", Status.CLOSED)
+    assert (look.assignee, look.team, look.status) == ("815", "Tier 2", Status.SOLVED)
+    assert standin.desk.conversations[ticket].state == "closed"
 
 
 @pytest.mark.parametrize("agent", ["815", "Agnes@desk.example.com"])
@@ -252,8 +254,8 @@ async def test_a_new_team_is_found_without_a_restart(
 @pytest.mark.parametrize(
     ("status", "becomes"),
     [
-        (Status.CLOSED, Status.CLOSED),
-        (Status.SOLVED, Status.CLOSED),
+        (Status.CLOSED, Status.SOLVED),
+        (Status.SOLVED, Status.SOLVED),
         (Status.PENDING, Status.PENDING),
         (Status.ON_HOLD, Status.PENDING),
         (Status.OPEN, Status.OPEN),
@@ -281,7 +283,7 @@ async def test_a_snooze_ends_after_as_long_as_the_settings_say(
     assert 3 * 3600 - 2 <= (until - before).total_seconds() <= 3 * 3600 + 10
 
 
-@pytest.mark.parametrize("status", [Status.NEW, Status.OPEN, Status.PENDING, Status.SOLVED, Status.CLOSED])
+@pytest.mark.parametrize("status", [Status.NEW, Status.OPEN, Status.PENDING, Status.SOLVED])
 async def test_a_ticket_has_states(standin: IntercomStandIn, adapter: IntercomAdapter, status: Status) -> None:
     standin.opens_tickets = True
     ticket = standin.open_ticket("Invoice", "Wrong.")
@@ -290,6 +292,19 @@ async def test_a_ticket_has_states(standin: IntercomStandIn, adapter: IntercomAd
     receipt = await adapter.set_status(ticket, status, "m")
     assert standin.look(ticket).status is status
     assert field_hint("status", status) in set(receipt.echoes) & echoes(standin, adapter, since)
+
+
+async def test_closing_a_ticket_closes_it_in_the_inbox_and_it_is_solved(
+    standin: IntercomStandIn, adapter: IntercomAdapter
+) -> None:
+    standin.opens_tickets = True
+    ticket = standin.open_ticket("Invoice", "Wrong.")
+    since = len(standin.sent)
+    receipt = await adapter.set_status(ticket, Status.CLOSED, "m")
+    closed = standin.desk.conversations[ticket]
+    assert (closed.state, closed.state_of_ticket) == ("closed", "submitted")
+    assert standin.look(ticket).status is Status.SOLVED
+    assert field_hint("status", Status.SOLVED) in set(receipt.echoes) & echoes(standin, adapter, since)
 
 
 async def test_opening_a_closed_ticket_opens_it(standin: IntercomStandIn, adapter: IntercomAdapter) -> None:
@@ -309,7 +324,7 @@ async def test_a_lost_answer_to_setting_a_status_is_simply_repeated(
     method = "PUT" if standin.opens_tickets else "POST"
     standin.faults.append(Fault.lost(after=True, method=method))
     await adapter.set_status(ticket, Status.CLOSED, "m")
-    assert standin.look(ticket).status is Status.CLOSED
+    assert standin.desk.conversations[ticket].state == "closed"
 
 
 @pytest.mark.parametrize("status", [Status.SPAM, Status.DELETED, Status.OTHER])
@@ -333,16 +348,15 @@ async def test_a_person_is_told_how_to_make_the_subscription() -> None:
     url = "https://cornerdesk.example.com/webhooks/chat"
     with pytest.raises(UnsupportedError) as told:
         await adapter.register_webhook(url)
-    for part in (
-        url,
-        "Developer Hub",
-        "Read conversations",
-        "conversation.user.created",
-        "ticket.state.updated",
-        "2.16",
-    ):
-        assert part in str(told.value)
-    assert "conversation.read," not in str(told.value)
+    steps, topics = str(told.value).split("choose these topics, and save:\n")
+    for part in ("Developer Hub", "Read conversations", "2.16"):
+        assert part in steps
+    assert any(line.endswith(f"endpoint: {url}") for line in steps.splitlines())
+    assert [line.split(".")[0].strip() for line in steps.splitlines()[1:]] == list("12345")
+    chosen = [line.strip() for line in topics.splitlines()]
+    assert chosen == [topic for topic, handler in TOPICS.items() if callable(handler)]
+    assert {"conversation.user.created", "ticket.state.updated"} <= set(chosen)
+    assert "conversation.read" not in chosen
 
 
 async def test_a_person_is_told_how_to_mend_it() -> None:

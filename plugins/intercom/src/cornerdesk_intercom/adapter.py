@@ -189,12 +189,15 @@ class IntercomAdapter(Adapter):
 
 
 def subscription_steps(url: str) -> str:
-    """What a person does to have webhooks sent to `url`: no API of Intercom's makes subscriptions (1.1)."""
-    topics = ", ".join(topic for topic, handler in TOPICS.items() if not isinstance(handler, str))
-    return (
-        "Intercom has no API for subscriptions; a person makes them in the Developer Hub"
-        " (https://app.intercom.com/a/apps/_/developer-hub). Open your app;"
-        f" under Authentication allow: {', '.join(PERMISSIONS)};"
-        " under Basic information choose API version 2.16 and copy the client secret to client_secret;"
-        f" under Webhooks enter {url} as the endpoint, choose these topics, and save: {topics}"
+    """What a person does to have webhooks sent to `url`: no API of Intercom's makes subscriptions (1.1). A step, and a
+    topic, has a line of its own."""
+    topics = (topic for topic, handler in TOPICS.items() if not isinstance(handler, str))
+    steps = (
+        "Intercom has no API for subscriptions; a person makes them in the Developer Hub:",
+        "  1. Open your app at https://app.intercom.com/a/apps/_/developer-hub",
+        f"  2. Under Authentication allow: {', '.join(PERMISSIONS)}",
+        "  3. Under Basic information choose API version 2.16, and copy the client secret to client_secret",
+        f"  4. Under Webhooks enter this endpoint: {url}",
+        "  5. There choose these topics, and save:",
     )
+    return "\n".join((*steps, *(f"       {topic}" for topic in topics)))

@@ -139,7 +139,7 @@ def _happened(status: Status | None = None) -> Handler:
 
     def handle(told: Told) -> list[Fact]:
         facts = [fact for part in told.parts for fact in part_facts(told, part)]
-        says = status is Status.CLOSED or "status" in told.ticket
+        says = status is Status.SOLVED or "status" in told.ticket
         if status is not None and says and not any("status" in fact.changes for fact in facts):
             facts.append(_became(told, status))
         return facts or [told.look()]
@@ -169,17 +169,13 @@ def _became(told: Told, status: Status) -> Fact:
     return told.fact(EventKind.TICKET_CHANGED, key, changes={"status": Change(after=status)}, ticket={"status": status})
 
 
-def _ticket_became(status: Status) -> Handler:
+def _ticket_solved(told: Told) -> list[Fact]:
     """`ticket.closed` and `ticket.resolved`: who did it stands in the newest part, if at all."""
-
-    def handle(told: Told) -> list[Fact]:
-        new = _new_parts(told, lambda part: part.part_type == "close" or _is_state(part))
-        facts = [fact for part in new for fact in part_facts(told, part)]
-        if any("status" in fact.changes and fact.changes["status"].after is status for fact in facts):
-            return facts
-        return [*facts, _became(told, status)]
-
-    return handle
+    new = _new_parts(told, lambda part: part.part_type == "close" or _is_state(part))
+    facts = [fact for part in new for fact in part_facts(told, part)]
+    if any("status" in fact.changes and fact.changes["status"].after is Status.SOLVED for fact in facts):
+        return facts
+    return [*facts, _became(told, Status.SOLVED)]
 
 
 def _is_state(part: Part) -> bool:
@@ -243,7 +239,7 @@ _CONVERSATION: Mapping[str, Handler | str] = {
     "rating.added": _rated,
     "admin.assigned": _happened(),
     "admin.open.assigned": _happened(),
-    "admin.closed": _happened(Status.CLOSED),
+    "admin.closed": _happened(Status.SOLVED),
     "admin.opened": _happened(Status.OPEN),
     "admin.noted": _happened(),
     "admin.replied": _happened(),
@@ -273,8 +269,8 @@ _TICKET: Mapping[str, Handler | str] = {
     "contact.detached": _look,
     "contact.replied": _lately(_said_by(ActorKind.CUSTOMER)),
     "rating.provided": _rated,
-    "closed": _ticket_became(Status.CLOSED),
-    "resolved": _ticket_became(Status.SOLVED),
+    "closed": _ticket_solved,
+    "resolved": _ticket_solved,
 }
 TOPICS: Mapping[str, Handler | str] = {
     **{f"conversation.{name}": handler for name, handler in _CONVERSATION.items()},

@@ -149,7 +149,7 @@ def _assignment(part: Part) -> dict[str, Change]:
 def _state_change(told: Told, kind: str) -> dict[str, Change]:
     """Whether a conversation is open says how a ticket stands only when it is closed."""
     if kind == "close":
-        return {"status": Change(after=Status.CLOSED)}
+        return {"status": Change(after=Status.SOLVED)}
     if "status" not in told.ticket:
         return {}
     return {"status": Change(after=Status.PENDING if kind == "snoozed" else Status.OPEN)}
@@ -157,7 +157,7 @@ def _state_change(told: Told, kind: str) -> dict[str, Change]:
 
 def _ticket_state_change(told: Told, part: Part) -> dict[str, Change]:
     """A ticket's first state part repeats its state (3.3), and is no change. The state of before is told, the status
-    of before is not: a closed ticket is closed in any state."""
+    of before is not: a ticket closed in the inbox is solved in any state."""
     if part.ticket_state is None or part.ticket_state == part.previous_ticket_state:
         return {}
     newest = all((other.created_at or told.at) <= (part.created_at or told.at) for other in told.parts)

@@ -34,7 +34,8 @@ from cornerdesk_intercom import schemas
 from cornerdesk_intercom.notes import is_html, without_marker
 from cornerdesk_intercom.schemas import Author, Channels, Contact, ContactReference, Conversation, Part, VendorTicket
 
-STATES = {"open": Status.OPEN, "snoozed": Status.PENDING, "closed": Status.CLOSED}
+STATES = {"open": Status.OPEN, "snoozed": Status.PENDING, "closed": Status.SOLVED}
+"""Nothing is closed for good in Intercom: a customer's reply opens it again."""
 
 CATEGORIES = {
     "submitted": Status.NEW,
@@ -98,7 +99,7 @@ def map_ticket_state(ticket: VendorTicket) -> tuple[Status, str | None]:
     label = (state.internal_label if state else None) or ticket.ticket_state_internal_label or category
     status = CATEGORIES.get(category or "", Status.OTHER)
     if ticket.open is False:
-        return Status.CLOSED, label or "closed"
+        return Status.SOLVED, label or "closed"
     if _is_snoozed(ticket) and status is not Status.SOLVED:
         return Status.PENDING, label
     return status, label

@@ -239,5 +239,5 @@ def _note_receipt(part: Part) -> Receipt:
 
 
 def _status_receipt(now: Status, wanted: Status) -> Receipt:
-    """What it became is what its delivery will tell: closed rather than solved, say."""
+    """What it became is what its delivery will tell: solved rather than closed, say."""
     return Receipt(echoes=tuple(dict.fromkeys((field_hint("status", now), field_hint("status", wanted)))))
