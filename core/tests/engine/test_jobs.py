@@ -19,6 +19,7 @@ from cornerdesk.engine.sqlite_queries import SqliteQueries
 from cornerdesk.errors import ConfigurationError, RejectedError
 from cornerdesk.storage import StorageUnavailable, open_storage
 from sqlalchemy import func, select, text
+from structlog.testing import capture_logs
 
 if TYPE_CHECKING:
     from core.tests.engine.conftest import Bench
@@ -213,19 +214,26 @@ async def test_a_held_job_is_run_again_when_a_person_says_so(bench: Bench) -> No
     assert await bench.jobs.failed() == []
 
 
-async def test_a_held_job_stays_held_while_another_of_its_key_waits(bench: Bench) -> None:
+async def test_a_held_job_is_dropped_when_another_of_its_key_waits(bench: Bench) -> None:
     def fail(job: Job) -> None:
         raise ValueError
 
     bench.then = fail
-    await bench.enqueue(work("a", dedupe_key="k"))
+    await bench.enqueue(work("a", dedupe_key="k"), work("alone", dedupe_key="other"), work("keyless"))
     async with bench.working():
-        await bench.held(1)
+        await bench.held(3)
     await bench.enqueue(work("b", dedupe_key="k"))
-    held = [job.id for job in await bench.jobs.failed()]
-    with pytest.raises(RejectedError, match=f"not put back: {held[0]};"):
-        await bench.jobs.requeue(held)
-    assert [job.id for job in await bench.jobs.failed()] == held
+    held = {job.payload: job.id for job in await bench.jobs.failed()}
+    with capture_logs() as logs:
+        await bench.jobs.requeue(list(held.values()))
+    [said] = logs
+    assert (said["event"], said["log_level"], said["jobs"]) == ("held_jobs_dropped", "info", [held[b"a"]])
+    assert await bench.jobs.failed() == []
+    bench.then = lambda job: None
+    bench.runs.clear()
+    async with bench.working():
+        await bench.nothing_waits()
+    assert sorted(bench.payloads) == [b"alone", b"b", b"keyless"]
 
 
 async def test_waiting_jobs_are_cancelled_by_key_within_the_transaction(bench: Bench) -> None:

@@ -30,7 +30,7 @@ class Backend(Protocol):
         """Held jobs, oldest first."""
 
     async def requeue(self, ids: Sequence[int]) -> list[int]:
-        """Put held jobs back; the ids of those that stay held because their key waits or runs already."""
+        """Put held jobs back; those whose key waits or runs already are dropped, and their ids returned."""
 
     async def waiting(self) -> dict[str, int]:
         """Jobs of each name that wait or run."""

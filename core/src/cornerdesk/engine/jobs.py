@@ -92,7 +92,7 @@ class Jobs(ABC):
 
     @abstractmethod
     async def requeue(self, ids: Sequence[int]) -> None:
-        """Put held jobs back in the queue."""
+        """Put held jobs back in the queue. One whose key waits or runs already is dropped, as `enqueue` would do."""
 
     @abstractmethod
     async def waiting(self) -> dict[str, int]:

@@ -27,6 +27,11 @@ _REASONS = """
 SELECT DISTINCT ON (job_id) job_id, traceback ->> 'exception_message' AS reason FROM pgqueuer_log
 WHERE job_id = ANY($1::bigint[]) AND status = 'failed' ORDER BY job_id, created DESC
 """
+_DROP_DUPLICATE = """
+DELETE FROM pgqueuer AS held WHERE id = $1 AND status = 'failed' AND EXISTS (
+    SELECT FROM pgqueuer AS other WHERE other.dedupe_key = held.dedupe_key AND other.status IN ('queued', 'picked')
+)
+"""
 # In portions: a delete of millions of rows at once would hold back vacuum. A held job's reason stays as long as it.
 _PRUNE = """
 DELETE FROM pgqueuer_log WHERE id IN (
@@ -71,7 +76,8 @@ class PostgresqlBackend:
         return [HeldJob(job.id, job.entrypoint, job.payload or b"", job.attempts, reasons.get(job.id)) for job in jobs]
 
     async def requeue(self, ids: Sequence[int]) -> list[int]:
-        return [one for one in ids if not await self._requeue(one)]
+        refused = [one for one in ids if not await self._requeue(one)]
+        return [one for one in refused if await self._drop_duplicate(one)]
 
     async def _requeue(self, one: int) -> bool:
         try:
@@ -83,6 +89,12 @@ class PostgresqlBackend:
         except asyncpg.UniqueViolationError:
             return False
         return True
+
+    async def _drop_duplicate(self, one: int) -> bool:
+        """False: the other job has ended meanwhile, so that this one is held until it is put back the next time."""
+        async with self._storage.transaction() as tx:
+            done: str = await (await driver_connection(tx)).execute(_DROP_DUPLICATE, one)
+        return done == "DELETE 1"
 
     async def waiting(self) -> dict[str, int]:
         async with self._storage.reading() as tx:

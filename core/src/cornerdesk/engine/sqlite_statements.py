@@ -36,6 +36,10 @@ _ABANDONED = """
 SELECT rank, id, name FROM engine_jobs INDEXED BY ix_engine_jobs_picked
 WHERE status = 'picked' AND heartbeat < ?
 """
+_DROP_DUPLICATE = """
+DELETE FROM engine_jobs AS held WHERE id = ? AND status = 'failed' AND EXISTS (
+    SELECT 1 FROM engine_jobs AS other WHERE other.dedupe_key = held.dedupe_key AND other.status <> 'failed')
+"""
 _HELD_BY = "SELECT count(*) FROM engine_jobs INDEXED BY ix_engine_jobs_picked WHERE status = 'picked' AND worker = ?"
 _PICK = """
 UPDATE engine_jobs SET status = 'picked', worker = ?, heartbeat = ? WHERE id = ?
@@ -158,22 +162,17 @@ def beat(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
 
 
 def requeue_jobs(connection: sqlite3.Connection, ids: Iterable[int]) -> list[int]:
-    """Put held jobs back; those whose key waits or runs already stay held and are returned."""
-    refused = []
+    """Put held jobs back; those whose key waits or runs already are dropped and returned."""
+    dropped = []
     for one in ids:
         changed = connection.execute(
             "UPDATE OR IGNORE engine_jobs SET status = 'queued', execute_after = ?, attempts = 0, reason = NULL"
             " WHERE id = ? AND status = 'failed'",
             (now(), one),
         ).rowcount
-        if not changed and _status(connection, one) == "failed":
-            refused.append(one)
-    return refused
-
-
-def _status(connection: sqlite3.Connection, one: int) -> str | None:
-    row = connection.execute("SELECT status FROM engine_jobs WHERE id = ?", (one,)).fetchone()
-    return None if row is None else str(row[0])
+        if not changed and connection.execute(_DROP_DUPLICATE, (one,)).rowcount:
+            dropped.append(one)
+    return dropped
 
 
 def cancel_jobs(connection: sqlite3.Connection, keys: Iterable[str]) -> None:

@@ -22,7 +22,7 @@ from cornerdesk.engine.logs import forward_engine_logs
 from cornerdesk.engine.postgresql import PostgresqlBackend
 from cornerdesk.engine.settings import EngineSettings
 from cornerdesk.engine.sqlite import SqliteBackend
-from cornerdesk.errors import ConfigurationError, CornerdeskError, RejectedError
+from cornerdesk.errors import ConfigurationError, CornerdeskError
 from cornerdesk.storage import Storage, Transaction
 from cornerdesk.storage.postgresql import PostgresqlStorage
 from cornerdesk.storage.sqlite import SqliteStorage
@@ -69,9 +69,8 @@ class EngineJobs(Jobs):
         return await self._backend.failed(limit)
 
     async def requeue(self, ids: Sequence[int]) -> None:
-        if refused := await self._backend.requeue(ids):
-            which = ", ".join(map(str, refused))
-            raise RejectedError(f"held and not put back: {which}; a job for the same thing waits or runs already")
+        if dropped := await self._backend.requeue(ids):
+            log.info("held_jobs_dropped", jobs=dropped, reason="a job for the same thing waits or runs already")
 
     async def waiting(self) -> dict[str, int]:
         return await self._backend.waiting()
