@@ -22,6 +22,7 @@ from cornerdesk.engine.jobs import RetryJob
 from cornerdesk.ledger import Patience
 from cornerdesk.storage import StorageUnavailable, tables
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 if TYPE_CHECKING:
     from core.tests.ledger.conftest import World
@@ -100,6 +101,38 @@ async def test_a_passing_failure_is_tried_again_after_a_growing_delay(world: Wor
     assert delays == [3.75, 7.5, 15.0]
     assert failed.state is EffectState.CONFIRMED
     assert failed.attempts == 4
+
+
+async def test_a_failure_is_told_so_that_one_can_act_on_it_and_loudly_from_the_third_on(world: World) -> None:
+    effect = await planned(world)
+    world.outside.script = [RetryableError("overloaded")] * 3
+    with capture_logs() as logs:
+        await world.run_all()
+    told = [line for line in logs if line["event"] == "effect_failed"]
+    assert [(line["attempts"], line["log_level"]) for line in told] == [(1, "info"), (2, "info"), (3, "warning")]
+    assert told[0] == {
+        "event": "effect_failed",
+        "log_level": "info",
+        "effect": effect,
+        "rule": "canary",
+        "action": "page",
+        "source": "support",
+        "ticket": "12",
+        "attempts": 1,
+        "reason": "overloaded",
+        "error": "RetryableError",
+    }
+
+
+async def test_a_strangers_error_is_told_by_its_type_and_place_alone(world: World) -> None:
+    await planned(world)
+    world.outside.script = [ValueError("Kim Miller, kim@example.com")]
+    with capture_logs() as logs:
+        await world.run_due()
+    [told] = (line for line in logs if line.get("error") == "ValueError")
+    assert told["reason"] == "ValueError in action page"
+    assert "conftest.py:" in told["at"]
+    assert "Kim" not in str(logs)
 
 
 async def test_a_vendor_who_names_a_time_is_not_asked_before(world: World) -> None:

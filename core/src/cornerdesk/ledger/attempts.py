@@ -22,11 +22,14 @@ from cornerdesk.ledger.evidence import past_looking_up, place_of, sent_words, wi
 from cornerdesk.ledger.ledger import Ledger
 from cornerdesk.ledger.metrics import Meter
 from cornerdesk.ledger.rows import ENDED, IN_DOUBT, Held, change, hold, note_echoes
-from cornerdesk.ledger.verdicts import Patience, Verdict, judge
+from cornerdesk.ledger.verdicts import Patience, Verdict, judge, reason_of
 from cornerdesk.storage import Storage
 from cornerdesk.storage.transaction import Transaction
 
 log = structlog.get_logger()
+
+_WORRYING = 3
+"""The attempt from which on a failure is no longer a vendor's everyday life."""
 
 _GOOD_ENDS = frozenset({EffectState.CONFIRMED, EffectState.SUPPRESSED})
 
@@ -270,14 +273,21 @@ class Attempts:
 
 
 def _tell(held: Held, verdict: Verdict, error: Exception) -> None:
-    level = log.error if verdict.state is EffectState.DEAD else log.info
+    effect = held.effect
+    often = log.warning if effect.attempts >= _WORRYING else log.info
+    level = log.error if verdict.state is EffectState.DEAD else often
     level(
         f"effect_{verdict.state.value}",
-        effect=held.effect.id,
-        action=held.effect.action,
-        attempts=held.effect.attempts,
+        effect=effect.id,
+        rule=effect.rule,
+        action=effect.action,
+        source=effect.source,
+        ticket=effect.ticket,
+        attempts=effect.attempts,
+        reason=reason_of(error, effect.action),
         error=type(error).__name__,
-        at=None if isinstance(error, CornerdeskError) else place_of(error),
+        # Where an error of ours was raised says no more than its words do.
+        **({} if isinstance(error, CornerdeskError) else {"at": place_of(error)}),
     )
 
 
