@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 
@@ -111,6 +112,21 @@ async def test_a_write_that_certainly_was_not_taken_may_be_tried_again_later(fau
         await client(server).request("POST", "/notes", json={})
     assert not isinstance(raised.value, UnknownOutcomeError)
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("base", "place"),
+    [
+        ("https://desk.example.com", "desk.example.com"),
+        ("https://desk.example.com:443", "desk.example.com"),
+        ("http://127.0.0.1:8765", "127.0.0.1:8765"),
+        ("http://[::1]:8765/prefix", "[::1]:8765"),
+    ],
+)
+async def test_who_is_not_reached_is_named_with_a_port_that_is_not_the_usual(base: str, place: str) -> None:
+    api = ApiClient(base, name="Desk", transport=httpx.MockTransport(Server(httpx.ConnectError("no"))))
+    with pytest.raises(RetryableError, match=re.escape(f"no connection to {place} (ConnectError)")):
+        await api.request("POST", "/notes", json={})
 
 
 async def test_a_busy_vendors_wait_is_kept() -> None:

@@ -136,6 +136,11 @@ class ApiClient:
         """The only host that is talked to."""
         return self._base.host
 
+    @property
+    def _place(self) -> str:
+        """The host as people are told of it: with its port, where that is not the scheme's own."""
+        return self._base.netloc.decode("ascii")
+
     async def aclose(self) -> None:
         """Close connections. Harmless when none was opened."""
         if self._client is not None:
@@ -186,7 +191,7 @@ class ApiClient:
             request = client.build_request(method, self._address(path), extensions=extensions, **parts)
             return await client.send(request, auth=self._auth)
         except _NOT_SENT as error:
-            raise RetryableError(f"{what}: no connection to {self.host} ({type(error).__name__})") from None
+            raise RetryableError(f"{what}: no connection to {self._place} ({type(error).__name__})") from None
         except (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise RejectedError(f"{what}: cannot be sent as it is ({type(error).__name__})") from None
         except httpx.RequestError as error:
