@@ -99,6 +99,7 @@ def test_online_all_is_well(cornerdesk: Run, account: Account) -> None:
     done = cornerdesk("check", "--online")
     assert (done.code, done.err.count("There are no rules")) == (0, 1)
     assert "support: signed in as user 7" in done.out
+    assert "cornerdesk.yaml: fine. " in done.out
 
 
 @pytest.mark.parametrize("tables", [True, False])
@@ -109,6 +110,8 @@ def test_online_a_subscription_is_judged_with_or_without_a_database(
         (company / "cornerdesk.db").unlink()
     done = cornerdesk("check", "--online")
     assert done.code == 1
+    assert "fine" not in done.out
+    assert "cornerdesk.yaml: right as written, but not all is well with support. " in done.out
     assert (
         f"support: no subscription sends to {ADDRESS}; make one with `cornerdesk webhooks register support`" in done.err
     )

@@ -37,17 +37,19 @@ def check(config: Path, as_json: bool, online: bool) -> int:
         )
         return 2
     examined = asyncio.run(_ask_vendors(configuration)) if online else []
+    amiss = [each.source for each in examined if each.findings]
     if as_json:
         console.json_lines(_source_row(each) for each in examined)
     else:
         for each in examined:
             _say(each)
-        click.echo(f"{config}: fine. {_summary(configuration, rules)}.")
+        verdict = f"right as written, but not all is well with {', '.join(amiss)}" if amiss else "fine"
+        click.echo(f"{config}: {verdict}. {_summary(configuration, rules)}.")
         if not configuration.sources:
             console.note("It names no `sources`, so nothing will come in.")
         elif not rules:
             console.note("There are no rules yet, so nothing will come of what comes in.")
-    return 1 if any(each.findings for each in examined) else 0
+    return 1 if amiss else 0
 
 
 @click.command(epilog=example("cornerdesk schema rules > rules.schema.json"))
