@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 from cornerdesk import Adapter, Clock
 from cornerdesk.adapters.transport import Sleep
@@ -64,3 +65,19 @@ class TestWholeOnTickets(TestWhole):
 
     def make_standin(self, clock: Clock) -> IntercomStandIn:
         return IntercomStandIn(secret=SECRET, clock=clock, tickets=True)
+
+
+async def test_a_conversation_that_was_deleted_before_its_webhooks_came_is_told_by_them(tmp_path: Path) -> None:
+    """Nobody can be asked any more: what they say of a conversation is enough."""
+    async with TestWhole().founded(tmp_path) as company:
+        ticket = company.desk.open_ticket("Export stops", "We will cancel.")
+        company.later()
+        company.desk.comment(ticket, "How long?")
+        company.later()
+        company.desk.delete(ticket)
+        await company.hear_webhooks()
+        assert await company.told() == {
+            f"ticket.created of {ticket}: We will cancel.": 1,
+            f"message.added of {ticket}: How long?": 1,
+            f"ticket.deleted of {ticket}: None": 1,
+        }

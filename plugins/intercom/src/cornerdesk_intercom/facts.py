@@ -80,7 +80,7 @@ def created_fact(told: Told, message: Message | None) -> Fact:
     author = message.author if message else None
     created_at = told.ticket.get("created_at")
     key = f"created:{told.ticket_id}"  # what was said first is in another space of ids than parts are (3.1)
-    fact = told.fact(EventKind.TICKET_CREATED, key, actor=author, message=message, first_message=True, needs=EVERYTHING)
+    fact = told.fact(EventKind.TICKET_CREATED, key, actor=author, message=message, first_message=True)
     return fact.model_copy(update={"occurred_at": created_at}) if created_at else fact
 
 
