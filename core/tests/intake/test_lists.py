@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cornerdesk import Configuration, Question, RejectedError
+from cornerdesk import Configuration, Question, RejectedError, Transaction
 from cornerdesk.intake.listings import drop_deliveries, find_events, intake_listings, requeue_deliveries
 
 if TYPE_CHECKING:
@@ -46,6 +48,19 @@ async def test_deliveries_are_listed_newest_first_with_what_came_of_them(lived: 
     assert len(await ask(lived, "deliveries", since=lived.clock.now())) == 2
     assert len(await ask(lived, "deliveries", limit=1)) == 1
     assert await ask(lived, "deliveries", source="other") == []
+
+
+async def test_records_of_history_are_told_from_webhooks(lived: World) -> None:
+    async def no_job(tx: Transaction, ids: Sequence[str]) -> None:
+        pass
+
+    for key, origin in (("6", "backfill"), ("7", "reconcile")):
+        await lived.storage.store_deliveries([replace(lived.stored({"id": key}), origin=origin)], no_job)
+    assert [row["origin"] for row in await ask(lived, "deliveries", limit=3)] == ["reconcile", "backfill", "webhook"]
+    [recalled] = await ask(lived, "deliveries", origin="backfill")
+    assert recalled["origin"] == "backfill"
+    listing = next(each for each in intake_listings() if each.name == "deliveries")
+    assert "origin" in listing.columns
 
 
 async def test_events_are_listed_as_the_model_has_them_with_their_signals(lived: World) -> None:

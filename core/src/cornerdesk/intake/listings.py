@@ -99,7 +99,7 @@ def _deliveries() -> Listing:
         name="deliveries",
         about="webhook requests and records of history as they came in, and what became of each",
         row=DeliveryRow,
-        columns=("received_at", "id", "source", "state", "events", "ticket", "reason"),
+        columns=("received_at", "id", "source", "origin", "state", "events", "ticket", "reason"),
         rows=_delivery_rows,
         filters=(
             _SOURCE,
